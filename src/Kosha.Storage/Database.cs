@@ -1,0 +1,203 @@
+using System.Data;
+using System.Net.Sockets;
+using System.Reflection;
+using Dapper;
+using Npgsql;
+
+namespace Kosha.Storage;
+
+/// <summary>
+/// The one door to Postgres: connections, transactions that are tried again after a lost race, migrations, and the
+/// checks of section 3 of the design. Faults: every method turns a database that does not answer into
+/// <see cref="StorageFault.Unavailable"/>.
+/// </summary>
+public sealed class Database : IAsyncDisposable
+{
+    /// <summary>Advisory locks with two keys; user locks have one key, a space of its own in Postgres.</summary>
+    private const int LockClass = 0x6b6f;
+    private const int MigrationLock = 1;
+    private const int MaxAttempts = 8;
+
+    private readonly NpgsqlDataSource source;
+
+    static Database() => DefaultTypeMap.MatchNamesWithUnderscores = true;
+
+    /// <param name="connectionString">Npgsql's own form.</param>
+    /// <param name="behindTransactionPooler">A transaction pooler stands between: nothing is prepared.</param>
+    public Database(string connectionString, bool behindTransactionPooler = false)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = "kosha" };
+        if (!settings.ContainsKey("Maximum Pool Size"))
+            settings.MaxPoolSize = 40;
+        if (!behindTransactionPooler)
+        {
+            settings.MaxAutoPrepare = 128;
+            settings.AutoPrepareMinUsages = 2;
+        }
+        // Kosha sets nothing that outlives a transaction, so there is nothing to reset.
+        settings.NoResetOnClose = true;
+        source = new NpgsqlDataSourceBuilder(settings.ConnectionString).Build();
+    }
+
+    /// <summary>Connections in use now; for tests of "no connection is held for a slow client".</summary>
+    internal NpgsqlDataSource Source => source;
+
+    public ValueTask DisposeAsync() => source.DisposeAsync();
+
+    /// <summary>Runs reads on one connection, outside a transaction: each statement sees its own moment.</summary>
+    public async Task<T> ReadAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken ct)
+    {
+        try
+        {
+            await using var connection = await source.OpenConnectionAsync(ct);
+            return await work(connection);
+        }
+        catch (Exception e) when (IsUnavailable(e))
+        {
+            throw Unavailable(e);
+        }
+    }
+
+    /// <summary>
+    /// Runs one transaction (READ COMMITTED) and commits it. After a deadlock, a serialization failure or a lost race
+    /// for a unique name it runs again from the start, so <paramref name="work"/> must be free of other effects.
+    /// </summary>
+    public async Task<T> WriteAsync<T>(Func<NpgsqlTransaction, Task<T>> work, CancellationToken ct)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await using var connection = await source.OpenConnectionAsync(ct);
+                await using var transaction = await connection.BeginTransactionAsync(ct);
+                var result = await work(transaction);
+                await transaction.CommitAsync(CancellationToken.None);
+                return result;
+            }
+            catch (PostgresException e) when (attempt < MaxAttempts && IsLostRace(e))
+            {
+                // The loser of the race sees the winner's rows in its next attempt.
+            }
+            catch (Exception e) when (IsUnavailable(e))
+            {
+                throw Unavailable(e);
+            }
+        }
+    }
+
+    /// <inheritdoc cref="WriteAsync{T}"/>
+    public Task WriteAsync(Func<NpgsqlTransaction, Task> work, CancellationToken ct) =>
+        WriteAsync(async transaction =>
+        {
+            await work(transaction);
+            return true;
+        }, ct);
+
+    private static bool IsLostRace(PostgresException e) => e.SqlState
+        is PostgresErrorCodes.DeadlockDetected
+        or PostgresErrorCodes.SerializationFailure
+        or PostgresErrorCodes.UniqueViolation;
+
+    private static bool IsUnavailable(Exception e) => e switch
+    {
+        PostgresException p => p.IsTransient && !IsLostRace(p),
+        NpgsqlException { InnerException: IOException or SocketException or TimeoutException } => true,
+        NpgsqlException n => n.IsTransient,
+        SocketException or ObjectDisposedException { ObjectName: not null } => true,
+        _ => false,
+    };
+
+    private static StorageException Unavailable(Exception e) =>
+        new(StorageFault.Unavailable, "The database does not answer now. Try again in a moment.", e);
+
+    // Migrations ------------------------------------------------------------------------------------------------------
+
+    private const string SqlSchemaTable = """
+        select pg_advisory_xact_lock(@LockClass, @MigrationLock);
+        create table if not exists schema_versions (
+            version    int primary key,
+            name       text not null,
+            applied_at timestamptz not null default now());
+        """;
+
+    private const string SqlSchemaVersion = "select coalesce(max(version), 0) from schema_versions";
+
+    private const string SqlRecordVersion = "insert into schema_versions (version, name) values (@version, @name)";
+
+    /// <summary>
+    /// Brings the schema up to this program's version, all or nothing, under an advisory lock, so that any number of
+    /// daemons may start at once. A schema newer than the program is refused.
+    /// </summary>
+    /// <returns>The names of the scripts applied now.</returns>
+    /// <exception cref="InvalidOperationException">The schema is newer than this program.</exception>
+    public Task<IReadOnlyList<string>> MigrateAsync(CancellationToken ct) =>
+        WriteAsync<IReadOnlyList<string>>(async transaction =>
+        {
+            var connection = transaction.Connection!;
+            await connection.ExecuteAsync(SqlSchemaTable, new { LockClass, MigrationLock }, transaction);
+            var present = await connection.ExecuteScalarAsync<int>(SqlSchemaVersion, transaction: transaction);
+            var scripts = Scripts();
+            if (present > scripts.Count)
+                throw new InvalidOperationException(
+                    $"The database has schema version {present}, made by a newer Kosha; this program knows "
+                    + $"{scripts.Count}. Start the newer program, or restore a backup of the older schema.");
+            var applied = scripts.Skip(present).ToList();
+            foreach (var (version, name, sql) in applied)
+            {
+                await connection.ExecuteAsync(sql, transaction: transaction);
+                await connection.ExecuteAsync(SqlRecordVersion, new { version, name }, transaction);
+            }
+            return [.. applied.Select(script => script.Name)];
+        }, ct);
+
+    private static List<(int Version, string Name, string Sql)> Scripts()
+    {
+        var assembly = Assembly.GetExecutingAssembly();
+        var names = assembly.GetManifestResourceNames()
+            .Where(name => name.StartsWith("Schema/", StringComparison.Ordinal)).Order(StringComparer.Ordinal);
+        return [.. names.Select((name, index) =>
+        {
+            using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
+            return (index + 1, name["Schema/".Length..], reader.ReadToEnd());
+        })];
+    }
+
+    // Checks ----------------------------------------------------------------------------------------------------------
+
+    private const string SqlServerSettings = """
+        select current_setting('server_version_num')::int   as version,
+               pg_encoding_to_char(d.encoding)              as encoding,
+               d.datctype                                   as ctype,
+               current_setting('fsync')                     as fsync,
+               current_setting('full_page_writes')          as full_page_writes,
+               current_setting('synchronous_commit')        as synchronous_commit
+        from pg_database d where d.datname = current_database()
+        """;
+
+    private sealed record ServerSettings(
+        int Version, string Encoding, string Ctype, string Fsync, string FullPageWrites, string SynchronousCommit);
+
+    /// <summary>What is wrong with this server for Kosha, in words; empty if nothing is.</summary>
+    public Task<IReadOnlyList<string>> ProblemsAsync(CancellationToken ct) =>
+        ReadAsync<IReadOnlyList<string>>(async connection =>
+        {
+            var s = await connection.QuerySingleAsync<ServerSettings>(SqlServerSettings);
+            var problems = new List<string>();
+            if (s.Version < 150000)
+                problems.Add($"Postgres {s.Version / 10000} is too old; Kosha needs 15 or newer.");
+            if (s.Encoding != "UTF8")
+                problems.Add($"The database's encoding is {s.Encoding}; create it with ENCODING 'UTF8'.");
+            if (s.Ctype is "C" or "POSIX")
+                problems.Add($"The database's LC_CTYPE is {s.Ctype}, which knows no letter but ASCII; "
+                    + "create it with LC_CTYPE 'C.UTF-8' and TEMPLATE template0.");
+            if (s.Fsync != "on" || s.FullPageWrites != "on")
+                problems.Add("fsync or full_page_writes is off: the server can lose what it has acknowledged. Switch them on.");
+            if (s.SynchronousCommit == "off")
+                problems.Add("synchronous_commit is off: the server can lose what it has acknowledged. Switch it on.");
+            return problems;
+        }, ct);
+
+    /// <summary>Answers if the database does; else <see cref="StorageFault.Unavailable"/>.</summary>
+    public Task PingAsync(CancellationToken ct) =>
+        ReadAsync(connection => connection.ExecuteScalarAsync<int>(new CommandDefinition("select 1", cancellationToken: ct)), ct);
+}
