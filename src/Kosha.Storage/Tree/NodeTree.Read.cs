@@ -11,6 +11,7 @@ internal sealed record WriteAllowance(FileNode? Node, long? MaxBytes, StorageFau
 
 public sealed partial class NodeTree
 {
+    /// <summary>As <see cref="Walk"/>, for the one path of a read.</summary>
     private const string WalkOne = """
         with recursive walk as (
             select r.id, 0 as depth
@@ -20,7 +21,8 @@ public sealed partial class NodeTree
             union all
             select n.id, w.depth + 1
             from walk w
-            join file_nodes n on n.parent_id = w.id and n.name = (@names)[w.depth + 1]
+            cross join lateral (
+                select c.id from file_nodes c where c.parent_id = w.id and c.name = (@names)[w.depth + 1] limit 1) n
         )
         """;
 
