@@ -75,7 +75,7 @@ internal sealed class BodyReader : IDisposable
         }
         catch (XmlException e)
         {
-            throw DavException.BadRequest($"The body is not well-formed XML: {e.Message}");
+            throw DavException.BadRequest($"Line {e.LineNumber} of the body is not well-formed XML, or a document type.");
         }
         if (reader.NodeType == XmlNodeType.Element && ++elements > MaxElements)
             throw DavException.BadRequest($"The body has more than {MaxElements} elements.");

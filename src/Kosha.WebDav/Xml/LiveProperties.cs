@@ -130,11 +130,14 @@ internal static class LiveProperties
         return true;
     }
 
-    /// <summary>The name, unless a client has stored another (<see cref="PropertySelection"/> looks there first).</summary>
+    /// <summary>
+    /// The name, unless a client has stored another (<see cref="PropertySelection"/> looks there first). The root has
+    /// none, and desktops name the drive by what stands here.
+    /// </summary>
     private static bool DisplayName(XmlOutput output, ResponseEntry entry)
     {
         output.Raw("<D:displayname>"u8);
-        output.Text(entry.Node.Name);
+        output.Text(entry.Node.ParentId is null ? "Kosha" : entry.Node.Name);
         output.Raw("</D:displayname>"u8);
         return true;
     }

@@ -20,7 +20,7 @@ internal sealed class XmlOutput(HttpResponse response, string contentType = XmlO
     private const char Replacement = '\uFFFD';
 
     private static readonly SearchValues<char> Special = SearchValues.Create(
-        "&<>\"'\uFFFE\uFFFF\0\u0001\u0002\u0003\u0004\u0005\u0006\u0007\b\v\f\u000E\u000F\u0010\u0011\u0012\u0013"
+        "&<>\"\uFFFE\uFFFF\0\u0001\u0002\u0003\u0004\u0005\u0006\u0007\b\v\f\u000E\u000F\u0010\u0011\u0012\u0013"
         + "\u0014\u0015\u0016\u0017\u0018\u0019\u001A\u001B\u001C\u001D\u001E\u001F");
 
     private byte[] buffer = ArrayPool<byte>.Shared.Rent(4 * 1024);
@@ -64,7 +64,6 @@ internal sealed class XmlOutput(HttpResponse response, string contentType = XmlO
             case '<': Raw("&lt;"u8); break;
             case '>': Raw("&gt;"u8); break;
             case '"': Raw("&quot;"u8); break;
-            case '\'': Raw("&#39;"u8); break;
             default: Raw([Replacement]); break;
         }
     }
