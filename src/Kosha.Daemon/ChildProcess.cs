@@ -16,6 +16,7 @@ internal static class ChildProcess
     {
         var info = new ProcessStartInfo(file, arguments)
         {
+            UseShellExecute = false,
             WorkingDirectory = folder,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

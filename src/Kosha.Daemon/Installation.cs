@@ -1,4 +1,5 @@
 using Kosha.Daemon.EmbeddedPostgres;
+using Kosha.Daemon.Web;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
 
@@ -21,13 +22,15 @@ internal sealed class Installation : IAsyncDisposable
     private readonly IDisposable? folderLock;
     private readonly Postmaster? postmaster;
 
-    private Installation(DataFolder folder, IDisposable? folderLock, Postmaster? postmaster, Database database)
+    private Installation(DataFolder folder, IDisposable? folderLock, Postmaster? postmaster, Database database,
+        IReadOnlyList<string> migrated)
     {
         Folder = folder;
         this.folderLock = folderLock;
         this.postmaster = postmaster;
         Database = database;
         Users = new(database);
+        Migrated = migrated;
     }
 
     public DataFolder Folder { get; }
@@ -36,45 +39,50 @@ internal sealed class Installation : IAsyncDisposable
 
     public UserTable Users { get; }
 
+    /// <summary>The names of the schema scripts applied now.</summary>
+    public IReadOnlyList<string> Migrated { get; }
+
     /// <exception cref="OperatorException">Something in the way that the operator can clear; everything is closed again.</exception>
     public static async Task<Installation> OpenAsync(
         KoshaOptions options, Purpose purpose, ILogger logger, CancellationToken ct)
     {
         var folder = DataFolder.Open(options.DataDirectory);
-        IDisposable? folderLock = null;
-        Postmaster? postmaster = null;
+        IDisposable? held = null;
+        Postmaster? server = null;
         Database? database = null;
         try
         {
             var connectionString = options.DatabaseConnectionString;
             if (purpose.Serves || connectionString is null)
-                folderLock = await LockAsync(folder, purpose, needsCluster: connectionString is null, ct);
+                held = await LockAsync(folder, purpose, needsCluster: connectionString is null, ct);
+            if (purpose.Serves && Listening.Problems(options) is { Count: > 0 } busy)
+                throw new OperatorException(busy);
             if (connectionString is null)
             {
                 var cluster = new PostgresCluster(folder);
                 connectionString = cluster.ConnectionString;
-                postmaster = folderLock is null ? null : await Postmaster.StartAsync(cluster, logger, ct);
+                server = held is null ? null : await Postmaster.StartAsync(cluster, logger, ct);
             }
             database = new(connectionString, options.DatabaseTransactionPooler);
-            await CheckAndMigrateAsync(database, logger, ct);
-            return new(folder, folderLock, postmaster, database);
+            var migrated = await CheckAndMigrateAsync(database, logger, ct);
+            return new(folder, held, server, database, migrated);
         }
         catch
         {
-            await CloseAsync(folderLock, postmaster, database);
+            await CloseAsync(held, server, database);
             throw;
         }
     }
 
     public ValueTask DisposeAsync() => CloseAsync(folderLock, postmaster, Database);
 
-    private static async ValueTask CloseAsync(IDisposable? folderLock, Postmaster? postmaster, Database? database)
+    private static async ValueTask CloseAsync(IDisposable? held, Postmaster? server, Database? database)
     {
         if (database is not null)
             await database.DisposeAsync();
-        if (postmaster is not null)
-            await postmaster.DisposeAsync();
-        folderLock?.Dispose();
+        if (server is not null)
+            await server.DisposeAsync();
+        held?.Dispose();
     }
 
     /// <summary>
@@ -116,15 +124,17 @@ internal sealed class Installation : IAsyncDisposable
         }
     }
 
-    private static async Task CheckAndMigrateAsync(Database database, ILogger logger, CancellationToken ct)
+    private static async Task<IReadOnlyList<string>> CheckAndMigrateAsync(Database database, ILogger logger, CancellationToken ct)
     {
         try
         {
             var problems = await database.ProblemsAsync(ct);
             if (problems.Count > 0)
                 throw new OperatorException([.. problems.Select(problem => $"Database:ConnectionString: {problem}")]);
-            foreach (var name in await database.MigrateAsync(ct))
+            var migrated = await database.MigrateAsync(ct);
+            foreach (var name in migrated)
                 logger.LogInformation("Applied the schema {Name}.", name);
+            return migrated;
         }
         catch (InvalidOperationException e)
         {

@@ -1,5 +1,3 @@
-using System.Text;
-using Microsoft.Extensions.Configuration;
 
 namespace Kosha.Daemon.Configuration;
 

@@ -42,8 +42,7 @@ internal sealed class Postmaster : IAsyncDisposable
     /// <exception cref="OperatorException">It does not start; the message holds its own last words.</exception>
     public static async Task<Postmaster> StartAsync(PostgresCluster cluster, ILogger logger, CancellationToken ct)
     {
-        var binaries = await cluster.PrepareAsync(logger, ct);
-        var postmaster = new Postmaster(cluster, binaries, logger);
+        var postmaster = new Postmaster(cluster, await cluster.PrepareAsync(logger, ct), logger);
         // The parent-death signal comes when the thread ends that started the child, so it must not be one of the pool.
         new Thread(postmaster.Supervise) { Name = "postmaster", IsBackground = true }.Start();
         try

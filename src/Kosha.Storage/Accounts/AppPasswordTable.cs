@@ -98,7 +98,7 @@ public sealed class AppPasswordTable(Database database)
     }, ct);
 
     private const string SqlFind = """
-        select a.id, u.id, u.credential_stamp
+        select a.id as app_password_id, u.id as user_id, u.credential_stamp
         from app_passwords a join users u on u.id = a.user_id
         where a.secret_hash = @secretHash and u.disabled_at is null
           and (lower(u.username) = lower(@name) or lower(u.email) = lower(@name))

@@ -1,7 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Dapper;
 using Kosha.Storage.Tree;
-using Npgsql;
 
 namespace Kosha.Storage.Accounts;
 
@@ -59,11 +58,9 @@ public sealed class UserTable(Database database)
         """;
 
     private const string SqlAdd = """
-        with added as (
-            insert into users (username, email, password_hash, is_admin, plan_id)
-            values (@Username, @Email, @PasswordHash, @IsAdmin, (select id from plans where name = @Plan))
-            returning id)
-        insert into usage (user_id) select id from added returning user_id
+        insert into users (username, email, password_hash, is_admin, plan_id)
+        values (@Username, @Email, @PasswordHash, @IsAdmin, (select id from plans where name = @Plan))
+        returning id
         """;
 
     private const string SqlPlanExists = "select exists (select from plans where name = @Plan)";
@@ -86,6 +83,7 @@ public sealed class UserTable(Database database)
             if (!await connection.ExecuteScalarAsync<bool>(SqlPlanExists, user, transaction))
                 throw new StorageException(StorageFault.InvalidValue, $"There is no plan '{user.Plan}'.");
             var id = await connection.ExecuteScalarAsync<long>(SqlAdd, user, transaction);
+            await UsageTable.StartAsync(transaction, id, ct);
             await NodeTree.CreateRootAsync(transaction, id, ct);
             return id;
         }, ct);
@@ -133,7 +131,7 @@ public sealed class UserTable(Database database)
             [.. await connection.QueryAsync<UserRow>(new CommandDefinition(SqlList, cancellationToken: ct))], ct);
 
     private const string SqlPassword = """
-        select id, password_hash, credential_stamp from users
+        select id as user_id, password_hash, credential_stamp from users
         where disabled_at is null and (lower(username) = lower(@name) or lower(email) = lower(@name))
         """;
 
