@@ -126,6 +126,10 @@ public sealed class DavClient : IDisposable
     public Task<DavAnswer> PropfindAsync(string path, string depth, string? body = null) =>
         SendAsync("PROPFIND", path, body is null ? null : Xml(body), ("Depth", depth));
 
+    /// <summary>A folder and its children with all properties.</summary>
+    public async Task<Multistatus> ListAsync(string folder) =>
+        (await PropfindAsync(folder, "1")).Must(207).Multistatus;
+
     public Task<DavAnswer> ProppatchAsync(string path, string body, params (string Name, string Value)[] headers) =>
         SendAsync("PROPPATCH", path, Xml(body), headers);
 

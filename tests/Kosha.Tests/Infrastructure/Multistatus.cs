@@ -20,6 +20,9 @@ public sealed record Multistatus(IReadOnlyList<MultistatusItem> Items)
     /// <summary>The only item.</summary>
     public MultistatusItem Single => Assert.Single(Items);
 
+    /// <summary>The names of all items but the first, which is the folder itself.</summary>
+    public IEnumerable<string> Names => Items.Skip(1).Select(item => item.Name);
+
     /// <summary>The item of which the decoded href ends in this name, with or without a slash.</summary>
     public MultistatusItem this[string name] => Items.Single(item => item.Name == name);
 }

@@ -21,6 +21,10 @@ public static class Tool
     public static Task<ToolResult> RunAsync(string program, params string[] arguments) =>
         RunAsync(new ToolStart(program, arguments));
 
+    /// <summary>The same with root's rights: as it is if these tests run as root, else through sudo.</summary>
+    public static ToolStart AsRoot(ToolStart start) => Environment.IsPrivilegedProcess
+        ? start : start with { Program = "sudo", Arguments = ["-n", "--", start.Program, .. start.Arguments] };
+
     public static async Task<ToolResult> RunAsync(ToolStart start)
     {
         using var process = Process.Start(start.Info())!;
