@@ -6,6 +6,9 @@ using Npgsql;
 
 namespace Kosha.Storage;
 
+/// <summary>What a transaction saw is out of date; <see cref="Database"/> runs it again.</summary>
+internal sealed class LostRaceException : Exception;
+
 /// <summary>
 /// The one door to Postgres: connections, transactions that are tried again after a lost race, migrations, and the
 /// checks of section 3 of the design. Faults: every method turns a database that does not answer into
@@ -16,7 +19,7 @@ public sealed class Database : IAsyncDisposable
     /// <summary>Advisory locks with two keys; user locks have one key, a space of its own in Postgres.</summary>
     private const int LockClass = 0x6b6f;
     private const int MigrationLock = 1;
-    private const int MaxAttempts = 8;
+    private const int MaxAttempts = 20;
 
     private readonly NpgsqlDataSource source;
 
@@ -74,9 +77,11 @@ public sealed class Database : IAsyncDisposable
                 await transaction.CommitAsync(CancellationToken.None);
                 return result;
             }
-            catch (PostgresException e) when (attempt < MaxAttempts && IsLostRace(e))
+            catch (Exception e) when (IsLostRace(e))
             {
-                // The loser of the race sees the winner's rows in its next attempt.
+                // The loser of a race sees the winner's rows in its next attempt.
+                if (attempt == MaxAttempts)
+                    throw Unavailable(e);
             }
             catch (Exception e) when (IsUnavailable(e))
             {
@@ -93,14 +98,18 @@ public sealed class Database : IAsyncDisposable
             return true;
         }, ct);
 
-    private static bool IsLostRace(PostgresException e) => e.SqlState
-        is PostgresErrorCodes.DeadlockDetected
-        or PostgresErrorCodes.SerializationFailure
-        or PostgresErrorCodes.UniqueViolation;
+    private static bool IsLostRace(Exception e) => e
+        is LostRaceException
+        or PostgresException
+        {
+            SqlState: PostgresErrorCodes.DeadlockDetected
+                or PostgresErrorCodes.SerializationFailure
+                or PostgresErrorCodes.UniqueViolation,
+        };
 
     private static bool IsUnavailable(Exception e) => e switch
     {
-        PostgresException p => p.IsTransient && !IsLostRace(p),
+        PostgresException p => p.IsTransient,
         NpgsqlException { InnerException: IOException or SocketException or TimeoutException } => true,
         NpgsqlException n => n.IsTransient,
         SocketException or ObjectDisposedException { ObjectName: not null } => true,

@@ -1,4 +1,5 @@
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
 
 namespace Kosha.Storage;
@@ -16,18 +17,109 @@ public sealed record FileWrite
     /// <summary>UTC; null means now.</summary>
     public DateTime? ModifiedAt { get; init; }
 
-    /// <summary>Digests that the bytes must have, if the client sent them.</summary>
+    /// <summary>The SHA-1 that the bytes must have, if the client sent one.</summary>
     public byte[]? Sha1 { get; init; }
+
+    /// <summary>The MD5 that the bytes must have, if the client sent one.</summary>
     public byte[]? Md5 { get; init; }
+
+    /// <summary>The SHA-256 that the bytes must have, if the client sent one.</summary>
     public byte[]? Sha256 { get; init; }
 }
 
+/// <summary>What a write made.</summary>
 /// <param name="Node">The file as it is now.</param>
 /// <param name="Created">False: a file was overwritten.</param>
 public sealed record WriteResult(FileNode Node, bool Created);
 
-public sealed class Vault
+/// <summary>
+/// Ties names to bytes, always in the order receive, store, name: a crash leaves at worst a blob without a name, never a
+/// name without bytes. When a write returns, the bytes and the row are durable.
+/// </summary>
+public sealed class Vault(Database database, NodeTree tree, IBlobStore store, SpoolFolder spools)
 {
-    public Task<WriteResult> WriteAsync(Caller caller, NodePath path, Stream body, FileWrite write, CancellationToken ct) => throw new NotSupportedException();
-    public Task<Stream> OpenAsync(FileNode file, long offset, long length, CancellationToken ct) => throw new NotSupportedException();
+    private const int MaxAttempts = 5;
+
+    private readonly BlobTable blobs = new(database);
+
+    /// <summary>
+    /// Writes a file.
+    /// <list type="number">
+    /// <item>Look: a hopeless upload is refused before its first byte.</item>
+    /// <item>Receive the body into the spool, with its digests.</item>
+    /// <item>Compare with what the client announced.</item>
+    /// <item>Claim the content's row; put the bytes unless a live or condemned row proves that they are there.</item>
+    /// <item>Name: one transaction judges everything anew and commits node, blob and usage.</item>
+    /// </list>
+    /// Until step 5 has committed, the old content and the old row are as they were.
+    /// </summary>
+    /// <exception cref="StorageException">ParentMissing, WrongKind, ConditionFailed, Locked, QuotaExceeded, FileTooLarge,
+    /// DigestMismatch, NoSpace, CredentialRevoked, Unavailable.</exception>
+    public async Task<WriteResult> WriteAsync(Caller caller, NodePath path, Stream body, FileWrite write, CancellationToken ct)
+    {
+        // 1. Look.
+        var allowance = await tree.AllowWriteAsync(caller, path, write.Conditions, ct);
+
+        // 2. Receive.
+        await using var spool = await spools.ReceiveAsync(
+            body, write.AnnouncedBytes, allowance.MaxBytes, () => TooLarge(allowance.Reason), ct);
+
+        // 3. Compare.
+        RequireAnnounced(spool, write);
+
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                // 4. Store.
+                var claim = spool.Size == 0 ? null : await StoreAsync(spool, ct);
+
+                // 5. Name.
+                return await tree.NameAsync(caller, path, write, claim, spool.Size, ct);
+            }
+            catch (BlobGoneException) when (attempt < MaxAttempts)
+            {
+                // The sweep took the row between 4 and 5; the spool still has the bytes.
+            }
+        }
+    }
+
+    private async Task<BlobClaim> StoreAsync(Spool spool, CancellationToken ct)
+    {
+        var claim = await blobs.ClaimAsync(spool, store, ct);
+        if (claim.MustStore)
+            await store.PutAsync(claim.Key, spool, ct);
+        return claim;
+    }
+
+    private static StorageException TooLarge(StorageFault reason) => reason == StorageFault.FileTooLarge
+        ? new(reason, "The file is larger than the plan of this account allows for one file.")
+        : new(reason, "The storage of this account does not suffice for this file. Delete files and empty the trash.");
+
+    private static void RequireAnnounced(Spool spool, FileWrite write)
+    {
+        if (write.AnnouncedBytes is { } bytes && bytes != spool.Size)
+            throw new StorageException(
+                StorageFault.DigestMismatch, $"{bytes} bytes were announced and {spool.Size} arrived. Nothing was changed.");
+        if (Differs(write.Sha1, spool.Sha1) || Differs(write.Md5, spool.Md5) || Differs(write.Sha256, spool.Sha256.Bytes))
+            throw new StorageException(
+                StorageFault.DigestMismatch, "The bytes that arrived do not have the announced checksum. Nothing was changed.");
+    }
+
+    private static bool Differs(byte[]? announced, byte[] received) =>
+        announced is not null && !announced.AsSpan().SequenceEqual(received);
+
+    /// <summary>
+    /// A stream of exactly <paramref name="length"/> bytes of a file that <see cref="NodeTree.FindAsync"/> gave; an
+    /// <see cref="IOException"/> while reading means that the store failed. Faults: Damaged, Unavailable.
+    /// </summary>
+    public Task<Stream> OpenAsync(FileNode file, long offset, long length, CancellationToken ct)
+    {
+        if (length == 0)
+            return Task.FromResult(Stream.Null);
+        if (file.IsDamaged || file.ObjectKey is null)
+            throw new StorageException(StorageFault.Damaged,
+                $"The stored bytes of '{file.Name}' are damaged. Upload the same file again to heal every copy of it.");
+        return store.OpenAsync(file.ObjectKey, offset, length, ct);
+    }
 }

@@ -1,11 +1,64 @@
+using Dapper;
+using Npgsql;
+
 namespace Kosha.Storage.Accounts;
 
+/// <summary>A user's storage in bytes.</summary>
 /// <param name="UsedBytes">Bytes of the user's files, trash included, and what open uploads reserve.</param>
 /// <param name="AvailableBytes">What may still be written; null: the plan has no limit.</param>
 public sealed record Quota(long UsedBytes, long? AvailableBytes);
 
+/// <summary>What the plan leaves now; null means no limit.</summary>
+internal sealed record Room(long UsedBytes, long? FreeBytes, long? MaxFileBytes);
+
+/// <summary>One row a user: what the user's nodes take. Changed only in the transaction that changes the nodes.</summary>
 public sealed class UsageTable(Database database)
 {
-    public Task<Quota> QuotaAsync(Caller caller, CancellationToken ct) => throw new NotSupportedException();
-    public Database Database => database;
+    private const string SqlRoom = """
+        select u.bytes + u.reserved_bytes as used_bytes,
+               greatest(p.max_bytes - u.bytes - u.reserved_bytes, 0) as free_bytes,
+               p.max_file_bytes
+        from usage u join users a on a.id = u.user_id join plans p on p.id = a.plan_id
+        where u.user_id = @userId
+        """;
+
+    internal static Task<Room> RoomAsync(NpgsqlConnection connection, long userId, CancellationToken ct) =>
+        connection.QuerySingleAsync<Room>(new(SqlRoom, new { userId }, cancellationToken: ct));
+
+    /// <summary>Used and available bytes, for quota properties and meters.</summary>
+    public async Task<Quota> QuotaAsync(Caller caller, CancellationToken ct)
+    {
+        var room = await database.ReadAsync(connection => RoomAsync(connection, caller.UserId, ct), ct);
+        return new(room.UsedBytes, room.FreeBytes);
+    }
+
+    private const string SqlCharge = """
+        update usage u set bytes = u.bytes + @bytes, nodes = u.nodes + @nodes
+        from users a join plans p on p.id = a.plan_id
+        where u.user_id = @userId and a.id = u.user_id
+          and (@bytes <= 0 or p.max_bytes is null or u.bytes + u.reserved_bytes + @bytes <= p.max_bytes)
+          and (@nodes <= 0 or p.max_nodes is null or u.nodes + @nodes <= p.max_nodes)
+        """;
+
+    /// <summary>
+    /// Adds to a user's usage, last in its transaction; what shrinks usage is never refused.
+    /// <see cref="StorageFault.QuotaExceeded"/> if the plan does not allow it.
+    /// </summary>
+    internal static async Task ChargeAsync(NpgsqlTransaction transaction, long userId, long bytes, long nodes, CancellationToken ct)
+    {
+        if (bytes == 0 && nodes == 0)
+            return;
+        var rows = await transaction.Connection!.ExecuteAsync(
+            new(SqlCharge, new { userId, bytes, nodes }, transaction, cancellationToken: ct));
+        if (rows == 0)
+            throw new StorageException(StorageFault.QuotaExceeded, bytes > 0
+                ? "The storage of this account is full. Delete files and empty the trash, or ask for a larger plan."
+                : "This account may hold no more files and folders. Delete some, or ask for a larger plan.");
+    }
+
+    private const string SqlStart = "insert into usage (user_id) values (@userId)";
+
+    /// <summary>The row of a new user.</summary>
+    internal static Task StartAsync(NpgsqlTransaction transaction, long userId, CancellationToken ct) =>
+        transaction.Connection!.ExecuteAsync(new(SqlStart, new { userId }, transaction, cancellationToken: ct));
 }

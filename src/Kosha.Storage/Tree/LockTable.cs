@@ -1,4 +1,6 @@
+using Dapper;
 using Kosha.Storage.Accounts;
+using Npgsql;
 
 namespace Kosha.Storage.Tree;
 
@@ -7,12 +9,132 @@ namespace Kosha.Storage.Tree;
 /// <param name="Created">No node stood there, so an empty file was made (RFC 4918, 7.3).</param>
 public sealed record LockResult(NodeLock Lock, bool Created);
 
-public sealed class LockTable(Database database)
+/// <summary>
+/// WebDAV write locks, rows beside the tree: they outlive a restart and hold on every daemon. Expiry compares with the
+/// database's clock, in the query, so that an expired lock is never seen.
+/// </summary>
+public sealed class LockTable(Database database, NodeTree tree)
 {
+    /// <summary>Letters of a DAV:owner element.</summary>
     public const int MaxOwnerLength = 4096;
-    public Task<LockResult> LockAsync(Caller caller, NodePath path, LockRequest request, WriteConditions conditions, CancellationToken ct) => throw new NotSupportedException();
-    public Task<NodeLock> RefreshAsync(Caller caller, NodePath path, int timeoutSeconds, WriteConditions conditions, CancellationToken ct) => throw new NotSupportedException();
-    public Task UnlockAsync(Caller caller, NodePath path, Guid token, CancellationToken ct) => throw new NotSupportedException();
-    public Task<IReadOnlyList<NodeLock>> ListInFolderAsync(Caller caller, long folderId, NodePath folder, CancellationToken ct) => throw new NotSupportedException();
-    public Database Database => database;
+
+    /// <summary>Locks that one user may hold at once.</summary>
+    public const int MaxLocksPerUser = 5000;
+
+    private const int MinTimeoutSeconds = 60;
+    private const int MaxTimeoutSeconds = 86400;
+
+    private const string SqlInsert = """
+        delete from locks where user_id = @UserId and expires_at <= now();
+        insert into locks (token, node_id, user_id, is_exclusive, is_deep, owner, timeout_seconds, expires_at)
+        select gen_random_uuid(), @nodeId, @UserId, @IsExclusive, @IsDeep, @Owner, @seconds, now() + make_interval(secs => @seconds)
+        where (select count(*) from locks where user_id = @UserId) < @MaxLocksPerUser
+        returning token, node_id, is_exclusive, is_deep, owner, timeout_seconds, expires_at;
+        """;
+
+    /// <summary>
+    /// Locks a node; a free name becomes an empty file. Faults: ParentMissing; Locked if another lock conflicts, there,
+    /// above or (for a deep lock) below; InvalidValue for too long an owner; LimitReached.
+    /// </summary>
+    public Task<LockResult> LockAsync(
+        Caller caller, NodePath path, LockRequest request, WriteConditions conditions, CancellationToken ct)
+    {
+        if (request.Owner?.Length > MaxOwnerLength)
+            throw new StorageException(StorageFault.InvalidValue, $"The owner element may have {MaxOwnerLength} letters.");
+        return tree.WriteAsync(caller, [path], conditions, async (transaction, places, hold) =>
+        {
+            var place = places[0];
+            NodeTree.RequireExclusive(hold, place.Node);
+            place.RequireHttpConditions(conditions);
+            await RequireNoConflictAsync(transaction, place, request, ct);
+            var node = place.Node;
+            if (node is null)
+            {
+                NodeTree.RequireWritable(place, conditions);
+                node = (await NodeTree.PutFileAsync(transaction, caller, place, new FileWrite(), claim: null, size: 0, ct)).Node;
+            }
+            var held = await InsertAsync(transaction, caller, node, request, ct);
+            return new LockResult(held with { Root = path }, Created: place.Node is null);
+        }, ct);
+    }
+
+    private static async Task RequireNoConflictAsync(
+        NpgsqlTransaction transaction, Place place, LockRequest request, CancellationToken ct)
+    {
+        var conflict = place.ConflictWith(request.IsExclusive);
+        if (conflict is null && request.IsDeep)
+            conflict = (await NodeTree.LocksBelowAsync(transaction, place, ct)).Find(l => request.IsExclusive || l.IsExclusive);
+        if (conflict is not null)
+            throw Place.Locked(conflict);
+    }
+
+    private static async Task<NodeLock> InsertAsync(
+        NpgsqlTransaction transaction, Caller caller, FileNode node, LockRequest request, CancellationToken ct)
+    {
+        var parameters = new
+        {
+            caller.UserId, nodeId = node.Id, request.IsExclusive, IsDeep = request.IsDeep && node.IsFolder, request.Owner,
+            seconds = Clamp(request.TimeoutSeconds), MaxLocksPerUser,
+        };
+        return await transaction.Connection!.QuerySingleOrDefaultAsync<NodeLock>(
+                new(SqlInsert, parameters, transaction, cancellationToken: ct))
+            ?? throw new StorageException(
+                StorageFault.LimitReached, $"An account may hold {MaxLocksPerUser} locks; release some, or wait until they expire.");
+    }
+
+    private const string SqlRefresh = """
+        update locks set timeout_seconds = @seconds, expires_at = now() + make_interval(secs => @seconds)
+        where token = @Token and expires_at > now()
+        returning token, node_id, is_exclusive, is_deep, owner, timeout_seconds, expires_at
+        """;
+
+    /// <summary>
+    /// Gives a lock a new life: the one whose token was submitted and that covers the path (RFC 4918, 9.10.2).
+    /// Faults: NotFound; ConditionFailed if no submitted token is such a lock's.
+    /// </summary>
+    public Task<NodeLock> RefreshAsync(
+        Caller caller, NodePath path, int timeoutSeconds, WriteConditions conditions, CancellationToken ct) =>
+        tree.WriteAsync(caller, [path], conditions, async (transaction, places, hold) =>
+        {
+            var place = places[0];
+            _ = place.Existing;
+            var held = conditions.LockTokens.Select(place.CoveringLock).FirstOrDefault(l => l is not null)
+                ?? throw Place.Failed("If");
+            var parameters = new { held.Token, seconds = Clamp(timeoutSeconds) };
+            var refreshed = await transaction.Connection!.QuerySingleOrDefaultAsync<NodeLock>(
+                new(SqlRefresh, parameters, transaction, cancellationToken: ct)) ?? throw Place.Failed("If");
+            return refreshed with { Root = held.Root };
+        }, ct);
+
+    private const string SqlDelete = "delete from locks where token = @token";
+
+    /// <summary>
+    /// Ends the lock of this token, which must cover the path (RFC 4918, 9.11). Faults: NotFound, LockTokenUnknown.
+    /// </summary>
+    public Task UnlockAsync(Caller caller, NodePath path, Guid token, CancellationToken ct) =>
+        tree.WriteAsync(caller, [path], WriteConditions.None, async (transaction, places, hold) =>
+        {
+            var place = places[0];
+            _ = place.Existing;
+            if (place.CoveringLock(token) is null)
+                throw new StorageException(StorageFault.LockTokenUnknown, $"The token names no lock that covers {path}.");
+            return await transaction.Connection!.ExecuteAsync(new(SqlDelete, new { token }, transaction, cancellationToken: ct));
+        }, ct);
+
+    private const string SqlListInFolder = """
+        select n.name, l.token, l.node_id, l.is_exclusive, l.is_deep, l.owner, l.timeout_seconds, l.expires_at
+        from locks l join file_nodes n on n.id = l.node_id
+        where l.user_id = @UserId and l.expires_at > now() and n.parent_id = @folderId
+        """;
+
+    private sealed record MemberName(string Name);
+
+    /// <summary>The members' own locks in one folder, at most <see cref="MaxLocksPerUser"/>. One statement.</summary>
+    public Task<IReadOnlyList<NodeLock>> ListInFolderAsync(Caller caller, long folderId, NodePath folder, CancellationToken ct) =>
+        database.ReadAsync<IReadOnlyList<NodeLock>>(async connection =>
+            (await connection.QueryAsync<MemberName, NodeLock, NodeLock>(
+                new(SqlListInFolder, new { caller.UserId, folderId }, cancellationToken: ct),
+                (member, held) => held with { Root = folder.Append(member.Name) }, splitOn: "token")).AsList(), ct);
+
+    private static int Clamp(int seconds) => Math.Clamp(seconds, MinTimeoutSeconds, MaxTimeoutSeconds);
 }

@@ -1,30 +1,212 @@
+using System.Text.Json;
+using Dapper;
 using Kosha.Storage.Accounts;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
 
-/// <summary>What PROPPATCH changes on one node, all or nothing.</summary>
-/// <param name="Dead">"{namespace}name" and the element's XML; null XML removes the property.</param>
-/// <param name="ModifiedAt">The new modification time (UTC), if the client sets it.</param>
-/// <param name="CreatedAt">The new creation time (UTC), if the client sets it.</param>
-public sealed record PropertyChanges(
-    IReadOnlyList<KeyValuePair<string, string?>> Dead, DateTime? ModifiedAt, DateTime? CreatedAt);
-
-/// <summary>A node and the locks that cover it, its own and those inherited from deep locks above.</summary>
-public sealed record LockedNode(FileNode? Node, IReadOnlyList<NodeLock> Locks);
-
-public sealed class NodeTree(Database database)
+/// <summary>
+/// The tree of names: all SQL on <c>file_nodes</c>. Reads are one statement. A write is one transaction that begins with
+/// the user's advisory lock, then finds its places anew, judges conditions and locks on them, and changes rows; what was
+/// true before proves nothing.
+/// </summary>
+/// <remarks>
+/// Faults of every method: <see cref="StorageFault.CredentialRevoked"/> and <see cref="StorageFault.Unavailable"/>. Of
+/// every write, too: <see cref="StorageFault.ConditionFailed"/>, <see cref="StorageFault.Locked"/>.
+/// </remarks>
+public sealed partial class NodeTree(Database database)
 {
-    public Task<FileNode?> FindAsync(Caller caller, NodePath path, CancellationToken ct) => throw new NotSupportedException();
-    public Task<LockedNode> FindWithLocksAsync(Caller caller, NodePath path, CancellationToken ct) => throw new NotSupportedException();
-    public Task<NodePath> MatchCaseAsync(Caller caller, NodePath path, bool keepLast, CancellationToken ct) => throw new NotSupportedException();
-    public Task<IReadOnlyList<FileNode>> ListAsync(Caller caller, long folderId, string? afterName, int limit, bool withDigests, CancellationToken ct) => throw new NotSupportedException();
-    public Task CheckAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) => throw new NotSupportedException();
-    public Task<FileNode> CreateFolderAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) => throw new NotSupportedException();
-    public Task TrashAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) => throw new NotSupportedException();
-    public Task<bool> MoveAsync(Caller caller, NodePath source, NodePath target, bool overwrite, DateTime? modifiedAt, WriteConditions conditions, CancellationToken ct) => throw new NotSupportedException();
-    public Task<bool> CopyAsync(Caller caller, NodePath source, NodePath target, bool overwrite, bool deep, DateTime? modifiedAt, WriteConditions conditions, CancellationToken ct) => throw new NotSupportedException();
-    public Task ChangePropertiesAsync(Caller caller, NodePath path, PropertyChanges changes, WriteConditions conditions, CancellationToken ct) => throw new NotSupportedException();
-    internal static Task CreateRootAsync(NpgsqlTransaction transaction, long userId, CancellationToken ct) => throw new NotSupportedException();
-    public Database Database => database;
+    /// <summary>Columns of a <see cref="FileNode"/>, for a table named n.</summary>
+    private const string Columns = """
+        n.id, n.user_id, n.parent_id, n.name, n.is_folder, n.size, n.etag, n.content_type, n.created_at, n.modified_at,
+        n.modified_by_client, n.properties, n.blob_id
+        """;
+
+    /// <summary>
+    /// The one predicate for "live", upward: the caller's credential holds, and the chain of parents of the folder ends
+    /// at the user's root. It stands in the same statement as the read or write that comes by id.
+    /// </summary>
+    private const string IsLive = """
+        exists (
+            with recursive up as (
+                select f.id, f.parent_id from file_nodes f
+                where f.id = @folderId and f.user_id = @UserId and f.trashed_at is null
+                union all
+                select p.id, p.parent_id from up join file_nodes p on p.id = up.parent_id where p.trashed_at is null)
+            select from up join users u on u.id = @UserId
+            where up.parent_id is null and u.credential_stamp = @CredentialStamp and u.disabled_at is null)
+        """;
+
+    /// <summary>
+    /// The same predicate, downward and for any number of paths at once: every row of walk is live. No row at all means
+    /// that the caller's credential no longer holds, for the root is always there. The lateral step with its limit keeps
+    /// the planner from hashing a whole small table, and a cached plan from staying so when the table has grown.
+    /// </summary>
+    private const string Walk = """
+        with recursive walk as (
+            select p.ordinality::int - 1 as place, p.value as names, r.id, 0 as depth
+            from users u
+            join file_nodes r on r.user_id = u.id and r.parent_id is null and r.trashed_at is null
+            cross join jsonb_array_elements(@paths::jsonb) with ordinality p
+            where u.id = @UserId and u.credential_stamp = @CredentialStamp and u.disabled_at is null
+            union all
+            select w.place, w.names, n.id, w.depth + 1
+            from walk w
+            cross join lateral (
+                select c.id from file_nodes c where c.parent_id = w.id and c.name = w.names ->> w.depth limit 1) n
+        )
+        """;
+
+    private const string SqlLockShared = "select pg_advisory_xact_lock_shared(@UserId);";
+
+    private const string SqlLockExclusive = "select pg_advisory_xact_lock(@UserId);";
+
+    private const string SqlLockFiles = Walk + """
+        select n.id from walk w join file_nodes n on n.id = w.id
+        where w.depth = jsonb_array_length(w.names) and not n.is_folder
+        order by n.id for update of n;
+        """;
+
+    private const string SqlPlaces = Walk + $"""
+        select w.place, w.depth, {Columns} from walk w join file_nodes n on n.id = w.id
+        where w.depth >= jsonb_array_length(w.names) - 1 or w.depth = 0;
+        """ + Walk + """
+        select w.place, w.depth, l.token, l.node_id, l.is_exclusive, l.is_deep, l.owner, l.timeout_seconds, l.expires_at
+        from walk w join locks l on l.node_id = w.id where l.expires_at > now();
+        """;
+
+    private sealed record FoundNode(int Place, int Depth);
+
+    /// <summary>How a transaction keeps other tree writes of the same user away.</summary>
+    internal enum Hold
+    {
+        /// <summary>Beside other writes; the files concerned are locked row by row.</summary>
+        Shared,
+
+        /// <summary>Alone: whatever changes a folder as a whole.</summary>
+        Exclusive,
+    }
+
+    /// <summary>The places of a transaction need <see cref="Hold.Exclusive"/>, which shows only after finding them.</summary>
+    private sealed class NeedsExclusiveException : Exception;
+
+    /// <summary>
+    /// Runs a write: takes the user's lock, finds the places of <paramref name="paths"/> and of the If header's tags, and
+    /// judges the If header on the first path. The work is run again, under the exclusive lock, when it asks for that.
+    /// </summary>
+    internal async Task<T> WriteAsync<T>(
+        Caller caller, NodePath[] paths, WriteConditions conditions,
+        Func<NpgsqlTransaction, Place[], Hold, Task<T>> work, CancellationToken ct)
+    {
+        try
+        {
+            return await WriteAsync(caller, paths, conditions, Hold.Shared, work, ct);
+        }
+        catch (NeedsExclusiveException)
+        {
+            return await WriteAsync(caller, paths, conditions, Hold.Exclusive, work, ct);
+        }
+    }
+
+    private Task<T> WriteAsync<T>(
+        Caller caller, NodePath[] paths, WriteConditions conditions, Hold hold,
+        Func<NpgsqlTransaction, Place[], Hold, Task<T>> work, CancellationToken ct) =>
+        database.WriteAsync(async transaction =>
+        {
+            var places = await PlacesAsync(transaction.Connection!, transaction, caller, [.. paths, .. Tags(conditions)], hold, ct);
+            RequireIfHeader(places, paths.Length, conditions);
+            return await work(transaction, places, hold);
+        }, ct);
+
+    internal static void RequireExclusive(Hold hold, FileNode? node)
+    {
+        if (hold == Hold.Shared && node is { IsFolder: true })
+            throw new NeedsExclusiveException();
+    }
+
+    /// <summary>The places of some paths now. With <paramref name="hold"/> null: a mere look, outside a transaction.</summary>
+    private static async Task<Place[]> PlacesAsync(
+        NpgsqlConnection connection, NpgsqlTransaction? transaction, Caller caller, NodePath[] paths, Hold? hold, CancellationToken ct)
+    {
+        var sql = hold switch
+        {
+            Hold.Shared => SqlLockShared + SqlLockFiles + SqlPlaces,
+            Hold.Exclusive => SqlLockExclusive + SqlLockFiles + SqlPlaces,
+            _ => SqlPlaces,
+        };
+        var parameters = new { caller.UserId, caller.CredentialStamp, paths = JsonSerializer.Serialize(paths.Select(p => p.Names)) };
+        await using var results = await connection.QueryMultipleAsync(new(sql, parameters, transaction, cancellationToken: ct));
+        HashSet<long>? lockedFiles = null;
+        if (hold is not null)
+        {
+            await results.ReadAsync();
+            lockedFiles = [.. await results.ReadAsync<long>()];
+        }
+        var nodes = results.Read<FoundNode, FileNode, (FoundNode At, FileNode Node)>((at, node) => (at, node)).ToList();
+        if (nodes.Count == 0)
+            throw new StorageException(StorageFault.CredentialRevoked, "The credential no longer holds.");
+        // A file that came to this name while we waited for a row lock is not locked: begin again.
+        if (lockedFiles is not null && nodes.Exists(n => IsTarget(n.At, paths) && !n.Node.IsFolder && !lockedFiles.Contains(n.Node.Id)))
+            throw new LostRaceException();
+        var locks = results.Read<FoundNode, NodeLock, (FoundNode At, NodeLock Lock)>((at, held) =>
+            (at, held with { Root = paths[at.Place].Take(at.Depth) }), splitOn: "token").ToList();
+        return [.. paths.Select((path, index) => new Place(
+            path,
+            nodes.Find(n => n.At.Place == index && n.At.Depth == path.Depth - 1).Node,
+            nodes.Find(n => n.At.Place == index && n.At.Depth == path.Depth).Node,
+            [.. locks.Where(l => l.At.Place == index).Select(l => l.Lock)]))];
+    }
+
+    private static bool IsTarget(FoundNode at, NodePath[] paths) => at.Depth == paths[at.Place].Depth;
+
+    private static IEnumerable<NodePath> Tags(WriteConditions conditions) =>
+        conditions.StateLists.Where(l => l is { Path: not null, IsForeign: false }).Select(l => l.Path!).Distinct();
+
+    /// <summary>The If header holds if one of its lists does (RFC 4918, 10.4.3).</summary>
+    private static void RequireIfHeader(Place[] places, int untagged, WriteConditions conditions)
+    {
+        if (conditions.StateLists.Count == 0)
+            return;
+        var tagged = places.Skip(untagged).ToDictionary(place => place.Path);
+        if (!conditions.StateLists.Any(list => (list is { Path: { } path, IsForeign: false } ? tagged[path] : places[0]).Satisfies(list)))
+            throw Place.Failed("If");
+    }
+
+    // Locks below a folder --------------------------------------------------------------------------------------------
+
+    /// <summary>Locks of the user on a node and below it. It goes up from the locks, which are few, not down the tree.</summary>
+    private const string LocksBelow = """
+        with recursive up as (
+            select l.id as lock_id, n.id, n.parent_id from locks l join file_nodes n on n.id = l.node_id
+            where l.user_id = @UserId and l.expires_at > now()
+            union all
+            select up.lock_id, p.id, p.parent_id from up join file_nodes p on p.id = up.parent_id)
+        """;
+
+    private const string SqlLocksBelow = LocksBelow + """
+        select l.token, l.node_id, l.is_exclusive, l.is_deep from locks l
+        where l.id in (select lock_id from up where id = @nodeId) and l.node_id <> @nodeId
+        """;
+
+    private const string SqlDeleteLocks = LocksBelow + "delete from locks where id in (select lock_id from up where id = @nodeId)";
+
+    /// <summary>Locks strictly below a folder. Their roots are given as the folder's path: near enough for an error.</summary>
+    internal static async Task<List<NodeLock>> LocksBelowAsync(NpgsqlTransaction transaction, Place place, CancellationToken ct)
+    {
+        if (place.Node is not { IsFolder: true } folder)
+            return [];
+        var locks = await transaction.Connection!.QueryAsync<NodeLock>(new(
+            SqlLocksBelow, new { folder.UserId, nodeId = folder.Id }, transaction, cancellationToken: ct));
+        return [.. locks.Select(l => l with { Root = place.Path })];
+    }
+
+    private static async Task RequireTokensBelowAsync(NpgsqlTransaction transaction, Place place, WriteConditions conditions, CancellationToken ct)
+    {
+        foreach (var locks in (await LocksBelowAsync(transaction, place, ct)).GroupBy(l => l.NodeId))
+            Place.RequireToken(locks, conditions);
+    }
+
+    /// <summary>MOVE and DELETE end the locks on what they take away (RFC 4918, 9.6 and 9.9).</summary>
+    private static Task DeleteLocksAsync(NpgsqlTransaction transaction, FileNode node, CancellationToken ct) =>
+        transaction.Connection!.ExecuteAsync(new(SqlDeleteLocks, new { node.UserId, nodeId = node.Id }, transaction, cancellationToken: ct));
 }

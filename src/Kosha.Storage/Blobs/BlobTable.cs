@@ -1,0 +1,110 @@
+using Dapper;
+using Npgsql;
+
+namespace Kosha.Storage.Blobs;
+
+/// <summary>The row that a content has, or now has, and what must happen before it may be named.</summary>
+/// <param name="BlobId">The row.</param>
+/// <param name="Key">Where its bytes are, or must be put.</param>
+/// <param name="MustStore">The bytes are not known to be there: put them first.</param>
+internal sealed record BlobClaim(long BlobId, string Key, bool MustStore);
+
+/// <summary>The blob's row went away between claim and name; claim and store again. The spool is still in hand.</summary>
+internal sealed class BlobGoneException : Exception;
+
+/// <summary>
+/// Blobs and their objects' keys: <c>storing → live → condemned</c>, and <c>damaged</c>. A key has its row from before its
+/// first byte; only a live or condemned row proves that the bytes are there.
+/// </summary>
+internal sealed class BlobTable(Database database)
+{
+    private const int MaxGenerations = 1000;
+
+    private const string SqlClaim = """
+        with found as (
+            select id, state, object_key from blobs where sha256 = @sha256
+        ), reserved as (
+            insert into blob_objects (key, store) select @key, @store where not exists (select from found)
+            on conflict (key) do nothing returning key
+        ), made as (
+            insert into blobs (sha256, size, sha1, md5, state, object_key)
+            select @sha256, @size, @sha1, @md5, 'storing', key from reserved
+            on conflict (sha256) do nothing returning id, state, object_key
+        )
+        select id, state, object_key from found union all select id, state, object_key from made
+        """;
+
+    private sealed record Row(long Id, string State, string ObjectKey);
+
+    /// <summary>
+    /// Finds the row of a content, or commits a new one as <c>storing</c>. Usually one round trip. A doomed key is passed
+    /// over: the content gets the next generation's.
+    /// </summary>
+    public async Task<BlobClaim> ClaimAsync(Spool spool, IBlobStore store, CancellationToken ct)
+    {
+        for (var generation = 1; generation <= MaxGenerations; generation++)
+        {
+            var key = store.Key(spool.Sha256, generation);
+            var parameters = new { sha256 = spool.Sha256.Bytes, size = spool.Size, spool.Sha1, spool.Md5, key, store = store.Name };
+            // A racing claim of the same content leaves this statement empty-handed; the row shows at the second look.
+            for (var look = 0; look < 2; look++)
+            {
+                var row = await database.ReadAsync(connection =>
+                    connection.QuerySingleOrDefaultAsync<Row>(new(SqlClaim, parameters, cancellationToken: ct)), ct);
+                if (row is not null)
+                    return await ClaimOfAsync(row, spool, store, ct);
+            }
+        }
+        throw new StorageException(StorageFault.LimitReached, "This content was stored and removed too often in a short time.");
+    }
+
+    private async Task<BlobClaim> ClaimOfAsync(Row row, Spool spool, IBlobStore store, CancellationToken ct) => row.State switch
+    {
+        "damaged" => new(row.Id, await ReserveNewKeyAsync(spool, store, ct), MustStore: true),
+        "storing" => new(row.Id, row.ObjectKey, MustStore: true),
+        _ => new(row.Id, row.ObjectKey, MustStore: false),
+    };
+
+    private const string SqlReserveKey = """
+        insert into blob_objects (key, store) values (@key, @store) on conflict (key) do nothing returning key
+        """;
+
+    private async Task<string> ReserveNewKeyAsync(Spool spool, IBlobStore store, CancellationToken ct)
+    {
+        for (var generation = 2; generation <= MaxGenerations; generation++)
+        {
+            var parameters = new { key = store.Key(spool.Sha256, generation), store = store.Name };
+            var key = await database.ReadAsync(connection =>
+                connection.QuerySingleOrDefaultAsync<string>(new(SqlReserveKey, parameters, cancellationToken: ct)), ct);
+            if (key is not null)
+                return key;
+        }
+        throw new StorageException(StorageFault.LimitReached, "This content was damaged and healed too often.");
+    }
+
+    /// <summary>The bytes of a claim are there: a damaged blob gets its new key, and the old one is doomed.</summary>
+    private const string SqlMakeLive = """
+        with old as (
+            select id, object_key from blobs where id = @BlobId and state <> 'live' for update
+        ), healed as (
+            update blobs b set state = 'live', condemned_at = null, object_key = @Key
+            from old where b.id = old.id and (b.state <> 'damaged' or @MustStore) and (b.object_key = @Key or b.state = 'damaged')
+            returning b.id
+        )
+        update blob_objects set doomed_at = now()
+        where key in (select object_key from old join healed using (id) where object_key <> @Key);
+        select state = 'live' from blobs where id = @BlobId;
+        """;
+
+    /// <summary>
+    /// Part of the naming transaction, after the node's row, whose foreign key proves that the blob's row is there.
+    /// <see cref="BlobGoneException"/> if it became damaged since it was claimed.
+    /// </summary>
+    public static async Task MakeLiveAsync(NpgsqlTransaction transaction, BlobClaim claim, CancellationToken ct)
+    {
+        var isLive = await transaction.Connection!.QuerySingleOrDefaultAsync<bool?>(
+            new(SqlMakeLive, claim, transaction, cancellationToken: ct));
+        if (isLive != true)
+            throw new BlobGoneException();
+    }
+}

@@ -1,0 +1,45 @@
+namespace Kosha.Storage.Blobs;
+
+/// <summary>An object as the store lists it.</summary>
+public readonly record struct StoredObject(string Key, long Size);
+
+/// <summary>
+/// The one storage seam: knows bytes under keys and nothing of names, users or states. Every method may be called
+/// concurrently, for the same key too. A store that cannot be reached is <see cref="StorageFault.Unavailable"/>.
+/// </summary>
+public interface IBlobStore
+{
+    /// <summary>The store's name in <c>blob_objects.store</c>.</summary>
+    string Name { get; }
+
+    /// <summary>
+    /// The key of a content. Generation 1 is the usual one; the next are for content that comes back after its key was
+    /// doomed, and for healing a damaged object.
+    /// </summary>
+    string Key(BlobId id, int generation);
+
+    /// <summary>Writes, reads and removes a probe; throws <see cref="StorageException"/> with words for the operator.</summary>
+    Task CheckAsync(CancellationToken ct);
+
+    /// <summary>
+    /// Makes the spooled bytes durable under the key before it returns, all or nothing. What stood there is replaced: the
+    /// same key always means the same bytes. The spool can be read again afterwards.
+    /// Faults: NoSpace.
+    /// </summary>
+    Task PutAsync(string key, Spool spool, CancellationToken ct);
+
+    /// <summary>
+    /// A stream of exactly <paramref name="length"/> bytes from <paramref name="offset"/>; fewer bytes are an
+    /// <see cref="IOException"/> while reading. Fault: Damaged if there is no such object.
+    /// </summary>
+    Task<Stream> OpenAsync(string key, long offset, long length, CancellationToken ct);
+
+    /// <summary>The object's size in bytes, or null if there is none.</summary>
+    Task<long?> FindSizeAsync(string key, CancellationToken ct);
+
+    /// <summary>Removes the object, durably. One that is not there is no error.</summary>
+    Task DeleteAsync(string key, CancellationToken ct);
+
+    /// <summary>Every object, in no order; those written or removed meanwhile may be there or not.</summary>
+    IAsyncEnumerable<StoredObject> ListAsync(CancellationToken ct);
+}

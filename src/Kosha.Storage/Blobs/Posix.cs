@@ -1,0 +1,48 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Kosha.Storage.Blobs;
+
+/// <summary>What durability needs and .NET lacks: fsync of a folder, and a rename that never becomes a copy.</summary>
+internal static partial class Posix
+{
+    private const int OpenDirectoryReadOnly = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
+    private const int CrossDevice = 18; // EXDEV
+    private const int NoSpaceLeft = 28; // ENOSPC
+    private const int QuotaOfDisk = 122; // EDQUOT
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Fsync(SafeFileHandle handle);
+
+    [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Rename(string from, string to);
+
+    /// <summary>Makes the entries of a folder durable.</summary>
+    public static void SyncFolder(string path)
+    {
+        using var handle = new SafeFileHandle(Open(path, OpenDirectoryReadOnly), ownsHandle: true);
+        if (handle.IsInvalid || Fsync(handle) != 0)
+            throw Failure($"The folder {path} cannot be synced");
+    }
+
+    /// <summary>Renames over whatever stands there. False if the two lie on different file systems.</summary>
+    public static bool TryRename(string from, string to)
+    {
+        if (Rename(from, to) == 0)
+            return true;
+        return Marshal.GetLastPInvokeError() == CrossDevice ? false : throw Failure($"{from} cannot be renamed to {to}");
+    }
+
+    /// <summary>The disk, or the operating system's quota on it, is full.</summary>
+    public static bool IsNoSpace(IOException e) => (e.HResult & 0xFFFF) is NoSpaceLeft or QuotaOfDisk;
+
+    private static IOException Failure(string what)
+    {
+        var error = Marshal.GetLastPInvokeError();
+        return new($"{what}: {new Win32Exception(error).Message}", error);
+    }
+}

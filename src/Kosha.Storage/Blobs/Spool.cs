@@ -1,0 +1,181 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
+
+namespace Kosha.Storage.Blobs;
+
+/// <summary>
+/// Received bytes before they have a home, with their digests: in memory when small, else in a temporary file. It is the
+/// rewindable source from which storing can be tried again.
+/// </summary>
+/// <remarks>One pass over the bytes, in memory bounded at any size: while the next buffer fills, the last one is hashed
+/// three ways and written, each on its own thread.</remarks>
+[SuppressMessage("Security", "CA5350", Justification = "SHA-1 and MD5 are the checksums that rclone compares; SHA-256 names the bytes.")]
+[SuppressMessage("Security", "CA5351", Justification = "As above.")]
+public sealed class Spool : IAsyncDisposable
+{
+    /// <summary>Bodies up to this size never touch a temporary file.</summary>
+    public const int MaxMemoryBytes = 256 * 1024;
+
+    private const int BufferBytes = 1024 * 1024;
+
+    private readonly SpoolFolder folder;
+    private byte[]? memory;
+    private SafeFileHandle? file;
+    private string? path;
+    private long reservedBytes;
+
+    internal Spool(SpoolFolder folder) => this.folder = folder;
+
+    public long Size { get; private set; }
+
+    public BlobId Sha256 { get; private set; }
+
+    public byte[] Sha1 { get; private set; } = [];
+
+    public byte[] Md5 { get; private set; } = [];
+
+    /// <summary>Receives a body to its end. See <see cref="SpoolFolder.ReceiveAsync"/>.</summary>
+    internal async Task ReceiveAsync(Stream body, long? announcedBytes, long? maxBytes, Func<StorageException> tooLarge, CancellationToken ct)
+    {
+        var first = ArrayPool<byte>.Shared.Rent((int)Math.Min(announcedBytes + 1 ?? MaxMemoryBytes, MaxMemoryBytes));
+        try
+        {
+            var count = await body.ReadAtLeastAsync(first, first.Length, throwOnEndOfStream: false, ct);
+            if (count > maxBytes)
+                throw tooLarge();
+            if (count < first.Length)
+                KeepInMemory(first.AsSpan(0, count));
+            else
+                await ReceiveToFileAsync(first.AsMemory(0, count), body, announcedBytes, maxBytes, tooLarge, ct);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(first);
+        }
+    }
+
+    private void KeepInMemory(ReadOnlySpan<byte> bytes)
+    {
+        memory = bytes.ToArray();
+        Size = bytes.Length;
+        Sha256 = new(SHA256.HashData(bytes));
+        Sha1 = SHA1.HashData(bytes);
+        Md5 = MD5.HashData(bytes);
+    }
+
+    private async Task ReceiveToFileAsync(
+        ReadOnlyMemory<byte> first, Stream body, long? announcedBytes, long? maxBytes, Func<StorageException> tooLarge, CancellationToken ct)
+    {
+        using var digests = new Digests();
+        try
+        {
+            (path, file) = folder.CreateFile(announcedBytes ?? 0);
+            Reserve(first.Length);
+            await Task.WhenAll(digests.Append(first, WriteAsync(first, 0)));
+            Size = first.Length;
+            await ReceiveRestAsync(body, digests, maxBytes, tooLarge, ct);
+        }
+        catch (IOException e) when (Posix.IsNoSpace(e))
+        {
+            throw SpoolFolder.NoSpace(e);
+        }
+        (Sha256, Sha1, Md5) = digests.Finish();
+    }
+
+    private async Task ReceiveRestAsync(
+        Stream body, Digests digests, long? maxBytes, Func<StorageException> tooLarge, CancellationToken ct)
+    {
+        var filling = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        var draining = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        var drained = Task.CompletedTask;
+        try
+        {
+            while (true)
+            {
+                var count = await body.ReadAtLeastAsync(filling.AsMemory(0, BufferBytes), BufferBytes, throwOnEndOfStream: false, ct);
+                await drained;
+                if (count == 0)
+                    break;
+                if (Size + count > maxBytes)
+                    throw tooLarge();
+                Reserve(count);
+                var bytes = filling.AsMemory(0, count);
+                drained = Task.WhenAll(digests.Append(bytes, WriteAsync(bytes, Size)));
+                Size += count;
+                (filling, draining) = (draining, filling);
+            }
+        }
+        finally
+        {
+            // The buffers are in use until the last drain has ended, well or not.
+            await drained.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            ArrayPool<byte>.Shared.Return(filling);
+            ArrayPool<byte>.Shared.Return(draining);
+        }
+    }
+
+    private Task WriteAsync(ReadOnlyMemory<byte> bytes, long offset) => Task.Run(() => RandomAccess.Write(file!, bytes.Span, offset));
+
+    private void Reserve(int count)
+    {
+        folder.Reserve(count);
+        reservedBytes += count;
+    }
+
+    /// <summary>The bytes again, from the start. Several readers at once are fine.</summary>
+    public Stream OpenRead() => memory is not null ? new MemoryStream(memory, writable: false) : new FileSlice(file!, 0, Size, ownsHandle: false);
+
+    /// <summary>
+    /// Makes the temporary file durable and renames it: the cheapest way into a folder of the same file system. False if
+    /// there is no such file, or it lies elsewhere; then the caller copies.
+    /// </summary>
+    internal bool TryMoveTo(string target)
+    {
+        if (path is null)
+            return false;
+        RandomAccess.FlushToDisk(file!);
+        if (!Posix.TryRename(path, target))
+            return false;
+        path = null;
+        return true;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        file?.Dispose();
+        if (path is not null)
+            File.Delete(path);
+        path = null;
+        folder.Release(reservedBytes);
+        reservedBytes = 0;
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>The three digests of one pass, each on a thread of its own.</summary>
+    private sealed class Digests : IDisposable
+    {
+        private readonly IncrementalHash sha256 = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        private readonly IncrementalHash sha1 = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
+        private readonly IncrementalHash md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
+
+        public Task[] Append(ReadOnlyMemory<byte> bytes, Task beside) =>
+        [
+            Task.Run(() => md5.AppendData(bytes.Span)),
+            Task.Run(() => sha256.AppendData(bytes.Span)),
+            Task.Run(() => sha1.AppendData(bytes.Span)),
+            beside,
+        ];
+
+        public (BlobId Sha256, byte[] Sha1, byte[] Md5) Finish() =>
+            (new(sha256.GetHashAndReset()), sha1.GetHashAndReset(), md5.GetHashAndReset());
+
+        public void Dispose()
+        {
+            sha256.Dispose();
+            sha1.Dispose();
+            md5.Dispose();
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Kosha.Storage.Blobs;
+
+/// <summary>
+/// Where bodies are received. All temporary files together are limited; what a crash left is removed at start.
+/// </summary>
+/// <param name="directory">Best on the file system of the blobs, so that a file moves there without a copy.</param>
+/// <param name="maxBytes">Limit of all temporary files of this daemon together, in bytes.</param>
+public sealed class SpoolFolder(string directory, long maxBytes)
+{
+    private const string Extension = ".spool";
+
+    private long reservedBytes;
+
+    public string Directory => directory;
+
+    /// <summary>Bytes of temporary files now; 0 when nothing is being received.</summary>
+    public long ReservedBytes => Interlocked.Read(ref reservedBytes);
+
+    /// <summary>
+    /// Makes the folder and removes what no process holds any more: every spool file is locked while in use, so that
+    /// daemons may share a folder.
+    /// </summary>
+    public void Prepare()
+    {
+        System.IO.Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        foreach (var path in System.IO.Directory.EnumerateFiles(directory, "*" + Extension))
+        {
+            try
+            {
+                using (File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+                    File.Delete(path);
+            }
+            catch (IOException)
+            {
+                // In use by another daemon.
+            }
+        }
+    }
+
+    /// <summary>Receives a body to its end and takes its digests.</summary>
+    /// <param name="body">Read once. Its own exceptions (a client that went away) pass through.</param>
+    /// <param name="announcedBytes">The expected length, as a hint for allocation; null if unknown.</param>
+    /// <param name="maxBodyBytes">One byte more ends the reading with <paramref name="tooLarge"/>; null: no limit.</param>
+    /// <param name="tooLarge">The refusal for a body over the limit.</param>
+    /// <param name="ct">Ends the reading.</param>
+    /// <exception cref="StorageException">NoSpace; LimitReached or Unavailable when the spool's limit is reached.</exception>
+    public async Task<Spool> ReceiveAsync(
+        Stream body, long? announcedBytes, long? maxBodyBytes, Func<StorageException> tooLarge, CancellationToken ct)
+    {
+        if (announcedBytes > maxBodyBytes)
+            throw tooLarge();
+        var spool = new Spool(this);
+        try
+        {
+            await spool.ReceiveAsync(body, announcedBytes, maxBodyBytes, tooLarge, ct);
+            return spool;
+        }
+        catch
+        {
+            await spool.DisposeAsync();
+            throw;
+        }
+    }
+
+    internal (string Path, SafeFileHandle Handle) CreateFile(long expectedBytes)
+    {
+        var path = System.IO.Path.Combine(directory, Guid.NewGuid().ToString("N") + Extension);
+        return (path, File.OpenHandle(
+            path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, Math.Min(expectedBytes, maxBytes)));
+    }
+
+    internal void Reserve(long bytes)
+    {
+        if (Interlocked.Add(ref reservedBytes, bytes) <= maxBytes)
+            return;
+        Interlocked.Add(ref reservedBytes, -bytes);
+        throw new StorageException(StorageFault.Unavailable,
+            $"All uploads in progress together may take {maxBytes} bytes here. Try again when others have ended.");
+    }
+
+    internal void Release(long bytes) => Interlocked.Add(ref reservedBytes, -bytes);
+
+    internal static StorageException NoSpace(IOException e) =>
+        new(StorageFault.NoSpace, "The server's disk is full. Nothing was changed.", e);
+}

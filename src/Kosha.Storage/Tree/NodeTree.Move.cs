@@ -1,0 +1,157 @@
+using Dapper;
+using Kosha.Storage.Accounts;
+using Npgsql;
+
+namespace Kosha.Storage.Tree;
+
+public sealed partial class NodeTree
+{
+    private const string SqlMove = """
+        update file_nodes set
+            parent_id = @folderId, name = @Name, name_folded = @folded,
+            modified_at = coalesce(@modifiedAt, modified_at),
+            modified_by_client = modified_by_client or @modifiedAt::timestamptz is not null
+        where id = @Id
+        """;
+
+    private const string SqlTakeOver = """
+        update file_nodes t set
+            blob_id = s.blob_id, size = s.size, etag = s.etag, content_type = s.content_type, properties = s.properties,
+            modified_at = coalesce(@modifiedAt, s.modified_at),
+            modified_by_client = s.modified_by_client or @modifiedAt::timestamptz is not null
+        from file_nodes s where t.id = @targetId and s.id = @sourceId
+        """;
+
+    private const string SqlDelete = "delete from file_nodes where id = @Id";
+
+    /// <summary>
+    /// Moves or renames a node: one row, whatever hangs below. A file over a file keeps the target's node (its links and
+    /// favourites) and takes the source's content; any other node in the way goes to the trash.
+    /// Faults: NotFound, ParentMissing, Cycle, RootIsFixed; ConditionFailed also if the target is there and
+    /// <paramref name="overwrite"/> is false.
+    /// </summary>
+    /// <param name="modifiedAt">A new modification time (UTC), or null to keep it.</param>
+    /// <returns>True if nothing stood at the target before.</returns>
+    public Task<bool> MoveAsync(
+        Caller caller, NodePath source, NodePath target, bool overwrite, DateTime? modifiedAt,
+        WriteConditions conditions, CancellationToken ct) =>
+        WriteAsync(caller, [source, target], conditions, async (transaction, places, hold) =>
+        {
+            var (from, to) = (places[0], places[1]);
+            RequireExclusive(hold, from.Node);
+            RequireExclusive(hold, to.Node);
+            await RequireRemovableAsync(transaction, from, conditions, ct);
+            if (source.Contains(target) || target.Contains(source))
+                throw Cycle(source, target);
+            await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
+            if (from.Node is { IsFolder: false } && to.Node is { IsFolder: false })
+                await MoveOverFileAsync(transaction, from.Node, to.Node, modifiedAt, ct);
+            else
+                await MoveToAsync(transaction, from.Existing, to, modifiedAt, ct);
+            return to.Node is null;
+        }, ct);
+
+    private static async Task MoveToAsync(NpgsqlTransaction transaction, FileNode node, Place to, DateTime? modifiedAt, CancellationToken ct)
+    {
+        if (to.Node is not null)
+            await TrashNodeAsync(transaction, to.Node, ct);
+        await DeleteLocksAsync(transaction, node, ct);
+        var parameters = new { node.Id, folderId = to.Folder.Id, to.Path.Name, folded = NodePath.Fold(to.Path.Name), modifiedAt };
+        await transaction.Connection!.ExecuteAsync(new(SqlMove, parameters, transaction, cancellationToken: ct));
+    }
+
+    private static async Task MoveOverFileAsync(
+        NpgsqlTransaction transaction, FileNode source, FileNode target, DateTime? modifiedAt, CancellationToken ct)
+    {
+        await TakeOverAsync(transaction, source, target, modifiedAt, ct);
+        await transaction.Connection!.ExecuteAsync(new(SqlDelete, new { source.Id }, transaction, cancellationToken: ct));
+        await UsageTable.ChargeAsync(transaction, source.UserId, -target.Size, nodes: -1, ct);
+    }
+
+    private static Task TakeOverAsync(
+        NpgsqlTransaction transaction, FileNode source, FileNode target, DateTime? modifiedAt, CancellationToken ct) =>
+        transaction.Connection!.ExecuteAsync(new(
+            SqlTakeOver, new { sourceId = source.Id, targetId = target.Id, modifiedAt }, transaction, cancellationToken: ct));
+
+    private static async Task RequireReplaceableAsync(
+        NpgsqlTransaction transaction, Place to, bool overwrite, WriteConditions conditions, CancellationToken ct)
+    {
+        _ = to.Folder;
+        if (to.Node is not null && !overwrite)
+            throw Place.Failed("Overwrite");
+        to.RequireTokensForName(conditions);
+        await RequireTokensBelowAsync(transaction, to, conditions, ct);
+    }
+
+    private static StorageException Cycle(NodePath source, NodePath target) => new(StorageFault.Cycle,
+        source.Equals(target) ? $"{source} cannot be put onto itself." : $"{source} and {target} lie one in the other.");
+
+    private const string SqlCopy = """
+        with recursive below as (
+            select n.id, n.parent_id, 0 as depth, nextval(pg_get_serial_sequence('file_nodes', 'id')) as new_id
+            from file_nodes n where n.id = @Id
+            union all
+            select n.id, n.parent_id, b.depth + 1, nextval(pg_get_serial_sequence('file_nodes', 'id'))
+            from below b join file_nodes n on n.parent_id = b.id where @deep
+        ), copied as (
+            insert into file_nodes (
+                id, user_id, parent_id, name, name_folded, is_folder, blob_id, size, etag, content_type,
+                modified_at, modified_by_client, properties)
+            overriding system value
+            select b.new_id, n.user_id,
+                   case b.depth when 0 then @folderId else p.new_id end,
+                   case b.depth when 0 then @Name else n.name end,
+                   case b.depth when 0 then @folded else n.name_folded end,
+                   n.is_folder, n.blob_id, n.size, n.etag, n.content_type,
+                   case b.depth when 0 then coalesce(@modifiedAt, n.modified_at) else n.modified_at end,
+                   n.modified_by_client or (b.depth = 0 and @modifiedAt::timestamptz is not null),
+                   n.properties
+            from below b join file_nodes n on n.id = b.id left join below p on p.id = b.parent_id and b.depth > 0
+            returning size
+        )
+        select count(*) as nodes, coalesce(sum(size), 0)::bigint as bytes from copied
+        """;
+
+    private sealed record CopiedRows(long Nodes, long Bytes);
+
+    /// <summary>
+    /// Copies a node, with <paramref name="deep"/> all below it: rows only, no bytes, one statement. What stands at the
+    /// target is replaced as by <see cref="MoveAsync"/>. Faults: as there, and QuotaExceeded.
+    /// </summary>
+    /// <returns>True if nothing stood at the target before.</returns>
+    public Task<bool> CopyAsync(
+        Caller caller, NodePath source, NodePath target, bool overwrite, bool deep, DateTime? modifiedAt,
+        WriteConditions conditions, CancellationToken ct) =>
+        WriteAsync(caller, [source, target], conditions, async (transaction, places, hold) =>
+        {
+            var (from, to) = (places[0], places[1]);
+            RequireExclusive(hold, to.Node);
+            var node = from.Existing;
+            from.RequireHttpConditions(conditions);
+            if (target.Contains(source) || (deep && source.Contains(target)))
+                throw Cycle(source, target);
+            await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
+            if (!node.IsFolder && to.Node is { IsFolder: false })
+                await CopyOverFileAsync(transaction, node, to.Node, modifiedAt, ct);
+            else
+                await CopyToAsync(transaction, node, to, deep, modifiedAt, ct);
+            return to.Node is null;
+        }, ct);
+
+    private static async Task CopyOverFileAsync(
+        NpgsqlTransaction transaction, FileNode source, FileNode target, DateTime? modifiedAt, CancellationToken ct)
+    {
+        await TakeOverAsync(transaction, source, target, modifiedAt, ct);
+        await UsageTable.ChargeAsync(transaction, source.UserId, source.Size - target.Size, nodes: 0, ct);
+    }
+
+    private static async Task CopyToAsync(
+        NpgsqlTransaction transaction, FileNode node, Place to, bool deep, DateTime? modifiedAt, CancellationToken ct)
+    {
+        if (to.Node is not null)
+            await TrashNodeAsync(transaction, to.Node, ct);
+        var parameters = new { node.Id, folderId = to.Folder.Id, to.Path.Name, folded = NodePath.Fold(to.Path.Name), deep, modifiedAt };
+        var copied = await transaction.Connection!.QuerySingleAsync<CopiedRows>(new(SqlCopy, parameters, transaction, cancellationToken: ct));
+        await UsageTable.ChargeAsync(transaction, node.UserId, copied.Bytes, copied.Nodes, ct);
+    }
+}

@@ -1,0 +1,166 @@
+using Dapper;
+using Kosha.Storage.Accounts;
+
+namespace Kosha.Storage.Tree;
+
+/// <summary>What a look before a write found out.</summary>
+/// <param name="Node">The file that would be overwritten, if there is one.</param>
+/// <param name="MaxBytes">The largest content that quota and plan would let in now; null: no limit.</param>
+/// <param name="Reason">Which fault a larger content is.</param>
+internal sealed record WriteAllowance(FileNode? Node, long? MaxBytes, StorageFault Reason);
+
+public sealed partial class NodeTree
+{
+    /// <summary>As <see cref="Walk"/>, for the one path of a read.</summary>
+    private const string WalkOne = """
+        with recursive walk as (
+            select r.id, 0 as depth
+            from users u
+            join file_nodes r on r.user_id = u.id and r.parent_id is null and r.trashed_at is null
+            where u.id = @UserId and u.credential_stamp = @CredentialStamp and u.disabled_at is null
+            union all
+            select n.id, w.depth + 1
+            from walk w
+            cross join lateral (
+                select c.id from file_nodes c where c.parent_id = w.id and c.name = (@names)[w.depth + 1] limit 1) n
+        )
+        """;
+
+    private const string SqlFind = WalkOne + $"""
+        select w.depth, {Columns}, b.object_key, b.sha1, b.md5, coalesce(b.state = 'damaged', false) as is_damaged
+        from (select id, depth from walk order by depth desc limit 1) w
+        join file_nodes n on n.id = w.id
+        left join blobs b on b.id = n.blob_id
+        """;
+
+    private sealed record FoundDepth(int Depth);
+
+    /// <summary>The live node at a path, with what GET needs to read it; null if there is none. One statement.</summary>
+    public async Task<FileNode?> FindAsync(Caller caller, NodePath path, CancellationToken ct)
+    {
+        var parameters = new { caller.UserId, caller.CredentialStamp, names = path.Names };
+        var found = await database.ReadAsync(async connection =>
+            (await connection.QueryAsync<FoundDepth, FileNode, (FoundDepth At, FileNode Node)>(
+                new CommandDefinition(SqlFind, parameters, cancellationToken: ct), (at, node) => (at, node))).SingleOrDefault(), ct);
+        if (found.Node is null)
+            throw new StorageException(StorageFault.CredentialRevoked, "The credential no longer holds.");
+        return found.At.Depth == path.Depth ? found.Node : null;
+    }
+
+    private const string SqlLocksOnWay = WalkOne + """
+        select w.depth, l.token, l.node_id, l.is_exclusive, l.is_deep, l.owner, l.timeout_seconds, l.expires_at
+        from walk w join locks l on l.node_id = w.id
+        where l.expires_at > now() and (l.is_deep or w.depth = cardinality(@names))
+        """;
+
+    /// <summary>As <see cref="FindAsync"/>, with the locks that cover the node. One round trip.</summary>
+    public async Task<LockedNode> FindWithLocksAsync(Caller caller, NodePath path, CancellationToken ct)
+    {
+        var parameters = new { caller.UserId, caller.CredentialStamp, names = path.Names };
+        return await database.ReadAsync(async connection =>
+        {
+            await using var results = await connection.QueryMultipleAsync(
+                new(SqlFind + ";" + SqlLocksOnWay, parameters, cancellationToken: ct));
+            var (at, node) = results.Read<FoundDepth, FileNode, (FoundDepth, FileNode)>((at, node) => (at, node)).SingleOrDefault();
+            if (node is null)
+                throw new StorageException(StorageFault.CredentialRevoked, "The credential no longer holds.");
+            var locks = results.Read<FoundDepth, NodeLock, NodeLock>(
+                (depth, held) => held with { Root = path.Take(depth.Depth) }, splitOn: "token");
+            return at.Depth == path.Depth ? new LockedNode(node, [.. locks]) : new LockedNode(null, []);
+        }, ct);
+    }
+
+    private const string SqlMatchCase = """
+        with recursive walk as (
+            select r.id, 0 as depth, ''::text collate "C" as name
+            from users u
+            join file_nodes r on r.user_id = u.id and r.parent_id is null and r.trashed_at is null
+            where u.id = @UserId and u.credential_stamp = @CredentialStamp and u.disabled_at is null
+            union all
+            select m.id, w.depth + 1, m.name
+            from walk w
+            cross join lateral (
+                select c.id, c.name, c.name = (@names)[w.depth + 1] as is_exact, count(*) over () as candidates
+                from (select n.id, n.name from file_nodes n
+                      where n.parent_id = w.id and n.name_folded = (@folded)[w.depth + 1] limit 100) c
+                order by is_exact desc limit 1) m
+            where w.depth < cardinality(@names) and (m.is_exact or m.candidates = 1)
+        )
+        select name from walk where depth > 0 order by depth
+        """;
+
+    /// <summary>
+    /// The path as its names are really written, for clients that know no case (Explorer): a name that is not there
+    /// stands for the only one that differs from it in case alone. With <paramref name="keepLast"/> the last name stays
+    /// as it is, so that a target can be renamed in case.
+    /// </summary>
+    public async Task<NodePath> MatchCaseAsync(Caller caller, NodePath path, bool keepLast, CancellationToken ct)
+    {
+        var sought = keepLast && !path.IsRoot ? path.Parent : path;
+        if (sought.IsRoot)
+            return path;
+        var parameters = new
+        {
+            caller.UserId,
+            caller.CredentialStamp,
+            names = sought.Names,
+            folded = sought.Names.Select(NodePath.Fold).ToArray(),
+        };
+        var matched = await database.ReadAsync(async connection =>
+            (await connection.QueryAsync<string>(new(SqlMatchCase, parameters, cancellationToken: ct))).AsList(), ct);
+        return NodePath.FromNames([.. matched, .. path.Names.Skip(matched.Count)]);
+    }
+
+    private const string SqlList = $"""
+        select {Columns} from file_nodes n
+        where n.parent_id = @folderId and n.name > @afterName and {IsLive}
+        order by n.name limit @limit
+        """;
+
+    private const string SqlListWithDigests = $"""
+        select {Columns}, b.sha1, b.md5 from file_nodes n left join blobs b on b.id = n.blob_id
+        where n.parent_id = @folderId and n.name > @afterName and {IsLive}
+        order by n.name limit @limit
+        """;
+
+    /// <summary>
+    /// One page of a live folder's members in the order of their names' bytes, from after <paramref name="afterName"/>
+    /// (null: from the start). Empty when there are no more, or when the folder is live no longer. One statement; the
+    /// connection is given back before the page is returned.
+    /// </summary>
+    public Task<IReadOnlyList<FileNode>> ListAsync(
+        Caller caller, long folderId, string? afterName, int limit, bool withDigests, CancellationToken ct)
+    {
+        var sql = withDigests ? SqlListWithDigests : SqlList;
+        var parameters = new { caller.UserId, caller.CredentialStamp, folderId, afterName = afterName ?? "", limit };
+        return database.ReadAsync<IReadOnlyList<FileNode>>(async connection =>
+            (await connection.QueryAsync<FileNode>(new(sql, parameters, cancellationToken: ct))).AsList(), ct);
+    }
+
+    /// <summary>Judges an If header on a path, for reads: <see cref="StorageFault.ConditionFailed"/> if it does not hold.</summary>
+    public async Task CheckAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct)
+    {
+        var places = await database.ReadAsync(connection =>
+            PlacesAsync(connection, null, caller, [path, .. Tags(conditions)], null, ct), ct);
+        RequireIfHeader(places, 1, conditions);
+    }
+
+    /// <summary>
+    /// Says before the first byte whether a write of this file is hopeless. The final transaction judges all of it again.
+    /// Two round trips at most.
+    /// </summary>
+    internal async Task<WriteAllowance> AllowWriteAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
+        await database.ReadAsync(async connection =>
+        {
+            var places = await PlacesAsync(connection, null, caller, [path, .. Tags(conditions)], null, ct);
+            RequireIfHeader(places, 1, conditions);
+            RequireWritable(places[0], conditions);
+            var room = await UsageTable.RoomAsync(connection, caller.UserId, ct);
+            var free = room.FreeBytes + places[0].Node?.Size;
+            if (places[0].Node is null)
+                free = room.FreeBytes;
+            return room.MaxFileBytes < free || free is null && room.MaxFileBytes is not null
+                ? new WriteAllowance(places[0].Node, room.MaxFileBytes, StorageFault.FileTooLarge)
+                : new WriteAllowance(places[0].Node, free, StorageFault.QuotaExceeded);
+        }, ct);
+}

@@ -1,0 +1,203 @@
+using Dapper;
+using Kosha.Storage.Accounts;
+using Kosha.Storage.Blobs;
+using Npgsql;
+
+namespace Kosha.Storage.Tree;
+
+/// <summary>What PROPPATCH changes on one node, all or nothing.</summary>
+/// <param name="Dead">"{namespace}name" and the element's XML; null XML removes the property.</param>
+/// <param name="ModifiedAt">The new modification time (UTC), if the client sets it.</param>
+/// <param name="CreatedAt">The new creation time (UTC), if the client sets it.</param>
+public sealed record PropertyChanges(
+    IReadOnlyList<KeyValuePair<string, string?>> Dead, DateTime? ModifiedAt, DateTime? CreatedAt);
+
+/// <summary>A node and the locks that cover it, its own and those inherited from deep locks above.</summary>
+public sealed record LockedNode(FileNode? Node, IReadOnlyList<NodeLock> Locks);
+
+public sealed partial class NodeTree
+{
+    /// <summary>Bytes of a node's dead properties in all, names and XML together.</summary>
+    public const int MaxPropertiesBytes = 65536;
+
+    private const string SqlCreateRoot = """
+        insert into file_nodes (user_id, name, name_folded, is_folder) values (@userId, '', '', true)
+        """;
+
+    /// <summary>The root of a new user.</summary>
+    internal static Task CreateRootAsync(NpgsqlTransaction transaction, long userId, CancellationToken ct) =>
+        transaction.Connection!.ExecuteAsync(new(SqlCreateRoot, new { userId }, transaction, cancellationToken: ct));
+
+    private const string SqlCreateFolder = $"""
+        insert into file_nodes as n (user_id, parent_id, name, name_folded, is_folder)
+        values (@UserId, @folderId, @Name, @folded, true)
+        on conflict (parent_id, name) do nothing returning {Columns}
+        """;
+
+    /// <summary>Makes one folder. Faults: ParentMissing, AlreadyExists, QuotaExceeded, RootIsFixed.</summary>
+    public Task<FileNode> CreateFolderAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
+        WriteAsync(caller, [path], conditions, async (transaction, places, _) =>
+        {
+            var place = places[0];
+            if (place.Node is not null)
+                throw new StorageException(StorageFault.AlreadyExists, $"{path} exists already.");
+            var folderId = place.Folder.Id;
+            place.RequireHttpConditions(conditions);
+            place.RequireTokensForName(conditions);
+            var node = await transaction.Connection!.QuerySingleOrDefaultAsync<FileNode>(new(
+                SqlCreateFolder, new { caller.UserId, folderId, path.Name, folded = NodePath.Fold(path.Name) },
+                transaction, cancellationToken: ct)) ?? throw new LostRaceException();
+            await UsageTable.ChargeAsync(transaction, caller.UserId, bytes: 0, nodes: 1, ct);
+            return node;
+        }, ct);
+
+    // Files -----------------------------------------------------------------------------------------------------------
+
+    private const string SqlCreateFile = $"""
+        insert into file_nodes as n (
+            user_id, parent_id, name, name_folded, is_folder, blob_id, size, content_type, modified_at, modified_by_client)
+        values (
+            @UserId, @folderId, @Name, @folded, false, @blobId, @size, @ContentType,
+            coalesce(@ModifiedAt, now()), @ModifiedAt::timestamptz is not null)
+        on conflict (parent_id, name) do nothing returning {Columns}
+        """;
+
+    private const string SqlOverwriteFile = $"""
+        update file_nodes n set
+            blob_id = @blobId, size = @size, etag = gen_random_uuid(), content_type = @ContentType,
+            modified_at = coalesce(@ModifiedAt, now()), modified_by_client = @ModifiedAt::timestamptz is not null
+        where n.id = @nodeId returning {Columns}
+        """;
+
+    /// <summary>
+    /// The final transaction of a PUT: finds the place anew, judges path, conditions, locks and quota, names the content
+    /// and makes its blob live. Faults: those of the place, QuotaExceeded; and <see cref="BlobGoneException"/>, after
+    /// which the content must be stored again.
+    /// </summary>
+    /// <param name="claim">The stored content; null for an empty file.</param>
+    internal Task<WriteResult> NameAsync(
+        Caller caller, NodePath path, FileWrite write, BlobClaim? claim, long size, CancellationToken ct) =>
+        WriteAsync(caller, [path], write.Conditions, async (transaction, places, _) =>
+        {
+            RequireWritable(places[0], write.Conditions);
+            return await PutFileAsync(transaction, caller, places[0], write, claim, size, ct);
+        }, ct);
+
+    internal static async Task<WriteResult> PutFileAsync(
+        NpgsqlTransaction transaction, Caller caller, Place place, FileWrite write, BlobClaim? claim, long size, CancellationToken ct)
+    {
+        var old = place.Node;
+        var parameters = new
+        {
+            caller.UserId, folderId = place.Folder.Id, nodeId = old?.Id, place.Path.Name, folded = NodePath.Fold(place.Path.Name),
+            blobId = claim?.BlobId, size, write.ContentType, write.ModifiedAt,
+        };
+        FileNode? node;
+        try
+        {
+            node = await transaction.Connection!.QuerySingleOrDefaultAsync<FileNode>(new(
+                old is null ? SqlCreateFile : SqlOverwriteFile, parameters, transaction, cancellationToken: ct));
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation && claim is not null)
+        {
+            throw new BlobGoneException();
+        }
+        if (node is null)
+            throw new LostRaceException();
+        if (claim is not null)
+            await BlobTable.MakeLiveAsync(transaction, claim, ct);
+        await UsageTable.ChargeAsync(transaction, caller.UserId, size - (old?.Size ?? 0), old is null ? 1 : 0, ct);
+        return new(node, Created: old is null);
+    }
+
+    /// <summary>Whether a file may be written here at all.</summary>
+    internal static void RequireWritable(Place place, WriteConditions conditions)
+    {
+        _ = place.Folder;
+        if (place.Node is { IsFolder: true })
+            throw new StorageException(StorageFault.WrongKind, $"{place.Path} is a folder; a file cannot take its place.");
+        place.RequireHttpConditions(conditions);
+        if (place.Node is null)
+            place.RequireTokensForName(conditions);
+        else
+            place.RequireTokenForContent(conditions);
+    }
+
+    // Trash -----------------------------------------------------------------------------------------------------------
+
+    private const string SqlTrash = """
+        update file_nodes set trashed_at = now(), original_parent_id = parent_id, parent_id = null where id = @Id
+        """;
+
+    /// <summary>
+    /// Takes a node out of the tree with whatever hangs below: one row, restorable until the plan's days are over. The
+    /// locks below end. Faults: NotFound, RootIsFixed.
+    /// </summary>
+    public Task TrashAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
+        WriteAsync(caller, [path], conditions, async (transaction, places, hold) =>
+        {
+            var place = places[0];
+            RequireExclusive(hold, place.Node);
+            await RequireRemovableAsync(transaction, place, conditions, ct);
+            await TrashNodeAsync(transaction, place.Existing, ct);
+            return true;
+        }, ct);
+
+    private static async Task RequireRemovableAsync(
+        NpgsqlTransaction transaction, Place place, WriteConditions conditions, CancellationToken ct)
+    {
+        if (!place.Path.IsRoot)
+            _ = place.Existing;
+        _ = place.Folder;
+        place.RequireHttpConditions(conditions);
+        place.RequireTokensForName(conditions);
+        await RequireTokensBelowAsync(transaction, place, conditions, ct);
+    }
+
+    private static async Task TrashNodeAsync(NpgsqlTransaction transaction, FileNode node, CancellationToken ct)
+    {
+        await DeleteLocksAsync(transaction, node, ct);
+        await transaction.Connection!.ExecuteAsync(new(SqlTrash, new { node.Id }, transaction, cancellationToken: ct));
+    }
+
+    // Properties ------------------------------------------------------------------------------------------------------
+
+    private const string SqlChangeProperties = """
+        update file_nodes set
+            properties = nullif((coalesce(properties, '{}'::jsonb) - @removed) || @added::jsonb, '{}'::jsonb),
+            modified_at = coalesce(@ModifiedAt, modified_at),
+            modified_by_client = modified_by_client or @ModifiedAt::timestamptz is not null,
+            created_at = coalesce(@CreatedAt, created_at)
+        where id = @Id
+        returning coalesce(octet_length(properties::text), 0)
+        """;
+
+    /// <summary>
+    /// Changes properties of one node, all or nothing. Faults: NotFound; LimitReached beyond
+    /// <see cref="MaxPropertiesBytes"/>.
+    /// </summary>
+    public Task ChangePropertiesAsync(
+        Caller caller, NodePath path, PropertyChanges changes, WriteConditions conditions, CancellationToken ct) =>
+        WriteAsync(caller, [path], conditions, async (transaction, places, _) =>
+        {
+            var node = places[0].Existing;
+            places[0].RequireHttpConditions(conditions);
+            places[0].RequireTokenForContent(conditions);
+            // The last word on a name counts.
+            var last = new Dictionary<string, string?>(changes.Dead.Count, StringComparer.Ordinal);
+            foreach (var (name, xml) in changes.Dead)
+                last[name] = xml;
+            var parameters = new
+            {
+                node.Id, changes.ModifiedAt, changes.CreatedAt,
+                removed = last.Where(p => p.Value is null).Select(p => p.Key).ToArray(),
+                added = System.Text.Json.JsonSerializer.Serialize(last.Where(p => p.Value is not null).ToDictionary()),
+            };
+            var bytes = await transaction.Connection!.ExecuteScalarAsync<int>(
+                new(SqlChangeProperties, parameters, transaction, cancellationToken: ct));
+            if (bytes > MaxPropertiesBytes)
+                throw new StorageException(
+                    StorageFault.LimitReached, $"The properties of one file or folder may take {MaxPropertiesBytes} bytes.");
+            return true;
+        }, ct);
+}
