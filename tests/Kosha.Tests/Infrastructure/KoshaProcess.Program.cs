@@ -8,6 +8,18 @@ public sealed partial class KoshaProcess
 
     private static string ProgramFile => Path.Combine(AppContext.BaseDirectory, "kosha.dll");
 
+    // In a mount namespace of its own the daemon sees an empty folder where Debian's Postgres is.
+    private static ToolStart HidePostgres(ToolStart start)
+    {
+        string[] words = [start.Program, .. start.Arguments];
+        const string Script = "mount -t tmpfs none /usr/lib/postgresql && exec \"$@\"";
+        return Tool.AsRoot(start with
+        {
+            Program = "unshare",
+            Arguments = ["--mount", "--", "sh", "-c", Script, "sh", .. words],
+        });
+    }
+
     // Settings go by the command line to the daemon and by the environment to the commands, as people do it.
     private ToolStart Start(string command, IReadOnlyList<string> arguments) =>
         new(Dotnet, [ProgramFile, command, .. arguments])

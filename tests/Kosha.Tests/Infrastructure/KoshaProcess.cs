@@ -50,6 +50,9 @@ public sealed partial class KoshaProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Hides every Postgres program of this machine from the daemon.</summary>
+    public bool WithoutPostgres { get; init; }
+
     /// <summary>Ends in '/'.</summary>
     public Uri Url => url ?? throw new InvalidOperationException("Kosha does not run.");
 
@@ -105,6 +108,8 @@ public sealed partial class KoshaProcess : IAsyncDisposable
     private Process Launch(Action<string> onReady)
     {
         var start = Start("serve", [.. settings.Select(pair => $"--{pair.Key}={pair.Value}")]);
+        if (WithoutPostgres)
+            start = HidePostgres(start);
         var started = new Process { StartInfo = start.Info() };
         started.OutputDataReceived += (_, e) => Take(e.Data, onReady);
         started.ErrorDataReceived += (_, e) => Take(e.Data, onReady);
@@ -184,12 +189,12 @@ public sealed partial class KoshaProcess : IAsyncDisposable
     public Task<ToolResult> CommandAsync(string? input, string[] words) =>
         Tool.RunAsync(Start(words[0], words[1..]) with { Input = input, Seconds = 600 });
 
-    /// <summary>A new user with the plan <c>default</c>; the name is unique in the instance.</summary>
-    public async Task<TestUser> NewUserAsync()
+    /// <summary>A new user; the name is unique in the instance.</summary>
+    public async Task<TestUser> NewUserAsync(string plan = "default")
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"u{Guid.NewGuid():N}")[..12];
         const string Password = "another password of tests";
-        (await CommandAsync(Password + "\n", ["user", "add", name, "--password-stdin"])).MustSucceed();
+        (await CommandAsync(Password + "\n", ["user", "add", name, "--password-stdin", "--plan", plan])).MustSucceed();
         return new(name, Password);
     }
 
