@@ -26,7 +26,8 @@ public sealed partial class LitmusTests(SharedKosha kosha)
             Seconds = 300,
         });
         var found = Summary().Matches(result.Output)
-            .Select(match => (match.Groups["suite"].Value, int.Parse(match.Groups["passed"].Value, CultureInfo.InvariantCulture)));
+            .Select(match => match.Groups)
+            .Select(g => (g["suite"].Value, int.Parse(g["passed"].Value, CultureInfo.InvariantCulture)));
         Assert.True(Suites.SequenceEqual(found) && result.ExitCode == 0, result.All);
         Assert.DoesNotContain("WARNING", result.Output);
     }

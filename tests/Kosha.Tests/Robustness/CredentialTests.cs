@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Kosha.Tests.Robustness;
 
-/// <summary>A credential stops with the next request when it is taken away, cached or not, uploads under way included.</summary>
+/// <summary>A credential that is taken away stops with the next request, and so do uploads under way.</summary>
 public sealed class CredentialTests(SharedKosha shared)
 {
     [Fact]

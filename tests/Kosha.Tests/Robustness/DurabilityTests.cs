@@ -6,8 +6,8 @@ using Xunit;
 namespace Kosha.Tests.Robustness;
 
 /// <summary>
-/// What the kernel is asked to do before a PUT is answered: the file is synced, then renamed, then its folder is synced,
-/// and the database's log is flushed, and only then goes the status out.
+/// What the kernel is asked to do before a PUT is answered: the file is synced, then renamed, then its folder is
+/// synced, and the database's log is flushed, and only then goes the status out.
 /// </summary>
 [Collection(Alone.Name)]
 public sealed class DurabilityTests
@@ -15,19 +15,21 @@ public sealed class DurabilityTests
     private const string Calls = "fsync,fdatasync,rename,renameat,renameat2,link,linkat,write,writev,sendto,sendmsg";
 
     [Theory]
-    [InlineData("new", 201)]
-    [InlineData("overwritten", 204)]
-    public async Task Everything_is_on_the_disk_before_the_answer(string name, int status)
+    [InlineData("new", 20_000, 201)]
+    [InlineData("new", 2_000_000, 201)]
+    [InlineData("overwritten", 20_000, 204)]
+    [InlineData("overwritten", 2_000_000, 204)]
+    public async Task Everything_is_on_the_disk_before_the_answer(string name, int size, int status)
     {
         await using var kosha = await KoshaProcess.StartNewAsync();
         using var drive = await kosha.NewDriveAsync();
         // The first requests also compile code, open connections and make folders.
         for (var i = 0; i < 3; i++)
-            (await drive.PutAsync("overwritten", Content(i))).Must(201, 204);
+            (await drive.PutAsync("overwritten", Content(size, i))).Must(201, 204);
 
         var file = kosha.Folder["trace"];
         var tracer = await TraceAsync(kosha, file);
-        (await drive.PutAsync(name, Content(99))).Must(status);
+        (await drive.PutAsync(name, Content(size, 99))).Must(status);
         ProcessTree.Signal(tracer.Id, ProcessTree.SigInt);
         await tracer.WaitForExitAsync();
         tracer.Dispose();
@@ -38,9 +40,9 @@ public sealed class DurabilityTests
         await kosha.StopAsync();
     }
 
-    private static byte[] Content(int seed)
+    private static byte[] Content(int size, int seed)
     {
-        var content = new byte[200_000];
+        var content = new byte[size];
         new Random(seed).NextBytes(content);
         return content;
     }
@@ -53,7 +55,8 @@ public sealed class DurabilityTests
         // It says so on standard error for every process that it watches.
         for (var attached = 0; attached < pids.Count() / 2;)
         {
-            var line = await tracer.StandardError.ReadLineAsync() ?? throw new InvalidOperationException("strace ended.");
+            var line = await tracer.StandardError.ReadLineAsync();
+            Assert.True(line is not null, "strace has ended.");
             attached += line.Contains("attached", StringComparison.Ordinal) ? 1 : 0;
         }
         return tracer;

@@ -18,7 +18,7 @@ public sealed class StopTests
             await client.SendHeadAsync(drive, "PUT", "slow", "Content-Length: 10");
             await client.SendAsync("12345");
             // The answer to another request on the same daemon shows that the first one has begun.
-            await Eventually.TrueAsync("the upload runs", async () => (await drive.PropfindAsync("", "0")).Status == 207);
+            (await drive.PropfindAsync("", "0")).Must(207);
 
             ProcessTree.Signal(kosha.Pid, ProcessTree.SigTerm);
             await Eventually.TrueAsync("nobody new is let in", () => IsClosedAsync(drive.Server));

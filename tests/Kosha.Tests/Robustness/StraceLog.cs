@@ -4,7 +4,7 @@ namespace Kosha.Tests.Robustness;
 
 /// <summary>One system call that succeeded.</summary>
 /// <param name="Name">Such as fsync.</param>
-/// <param name="Text">Its arguments, file descriptors followed by their paths in angle brackets, and its result.</param>
+/// <param name="Text">Its arguments, descriptors with their paths in angle brackets, and its result.</param>
 /// <param name="Began">The number of the line on which it began.</param>
 /// <param name="Ended">The number of the line on which it was over.</param>
 public sealed record SystemCall(string Name, string Text, int Began, int Ended);
@@ -28,7 +28,10 @@ public sealed partial class StraceLog
         {
             if (Resumed().Match(line) is { Success: true } resumed
                 && pending.Remove(resumed.Groups["pid"].Value, out var begun))
-                calls.Add(new(resumed.Groups["call"].Value, begun.Text + resumed.Groups["rest"].Value, begun.Line, number));
+            {
+                var text = begun.Text + resumed.Groups["rest"].Value;
+                calls.Add(new(resumed.Groups["call"].Value, text, begun.Line, number));
+            }
             else if (Start().Match(line) is { Success: true } start)
             {
                 var rest = start.Groups["rest"].Value;

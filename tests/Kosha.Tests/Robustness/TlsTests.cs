@@ -30,7 +30,7 @@ public sealed class TlsTests
         File.SetUnixFileMode(key, (UnixFileMode)0b110_100_100);
         await using var kosha = await KoshaProcess.StartNewAsync(("Http:Listen", "https://127.0.0.2:0"),
             ("Http:Certificate", certificate), ("Http:CertificateKey", key));
-        var shown = await Tool.RunAsync(new ToolStart("openssl", "s_client", "-connect", kosha.Url.Authority) { Input = "" });
+        var shown = await Tool.RunAsync("openssl", "s_client", "-connect", kosha.Url.Authority);
         Assert.Contains("files.example", shown.Output);
         using (var drive = kosha.AdminDrive())
             (await drive.PropfindAsync("", "0")).Must(207);

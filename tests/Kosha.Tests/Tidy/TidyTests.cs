@@ -138,8 +138,9 @@ public sealed partial class TidyTests
         from file in SourceTree.CSharp("src")
         from type in file.Members
         where type.Kind == MemberKind.Type && type.Header.StartsWith("public", StringComparison.Ordinal)
-            && !IsDocumented(file, type)
-        select $"{At(file, type.FirstLine)}: {type.TypeName}");
+        group (File: file, Type: type) by (Path.GetDirectoryName(file.Path), type.TypeName) into parts
+        where !parts.Any(part => IsDocumented(part.File, part.Type))
+        select $"{At(parts.First().File, parts.First().Type.FirstLine)}: {parts.Key.TypeName}");
 
     private static bool IsDocumented(CSharpFile file, Member type)
     {
