@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Dapper;
 using Kosha.Storage.Accounts;
 using Npgsql;
@@ -44,16 +43,16 @@ public sealed partial class NodeTree(Database database)
     /// </summary>
     private const string Walk = """
         with recursive walk as (
-            select p.ordinality::int - 1 as place, p.value as names, r.id, 0 as depth
+            select p.ordinality::int - 1 as place, string_to_array(p.path, '/') as names, r.id, 0 as depth
             from users u
             join file_nodes r on r.user_id = u.id and r.parent_id is null and r.trashed_at is null
-            cross join jsonb_array_elements(@paths::jsonb) with ordinality p
+            cross join unnest(@paths) with ordinality p (path, ordinality)
             where u.id = @UserId and u.credential_stamp = @CredentialStamp and u.disabled_at is null
             union all
             select w.place, w.names, n.id, w.depth + 1
             from walk w
             cross join lateral (
-                select c.id from file_nodes c where c.parent_id = w.id and c.name = w.names ->> w.depth limit 1) n
+                select c.id from file_nodes c where c.parent_id = w.id and c.name = w.names[w.depth + 1] limit 1) n
         )
         """;
 
@@ -62,17 +61,19 @@ public sealed partial class NodeTree(Database database)
     private const string SqlLockExclusive = "select pg_advisory_xact_lock(@UserId);";
 
     private const string SqlLockFiles = Walk + """
-        select n.id from walk w join file_nodes n on n.id = w.id
-        where w.depth = jsonb_array_length(w.names) and not n.is_folder
-        order by n.id for update of n;
+        select n.id from file_nodes n
+        where n.id = any(array(select id from walk where depth = cardinality(names))) and not n.is_folder
+        order by n.id for update;
         """;
 
     private const string SqlPlaces = Walk + $"""
-        select w.place, w.depth, {Columns} from walk w join file_nodes n on n.id = w.id
-        where w.depth >= jsonb_array_length(w.names) - 1 or w.depth = 0;
+        select w.place, w.depth, {Columns}
+        from walk w cross join lateral (select f.* from file_nodes f where f.id = w.id limit 1) n
+        where w.depth >= cardinality(w.names) - 1 or w.depth = 0;
         """ + Walk + """
         select w.place, w.depth, l.token, l.node_id, l.is_exclusive, l.is_deep, l.owner, l.timeout_seconds, l.expires_at
-        from walk w join locks l on l.node_id = w.id where l.expires_at > now();
+        from walk w cross join lateral (select k.* from locks k where k.node_id = w.id offset 0) l
+        where l.expires_at > now();
         """;
 
     private sealed record FoundNode(int Place, int Depth);
@@ -134,7 +135,7 @@ public sealed partial class NodeTree(Database database)
             Hold.Exclusive => SqlLockExclusive + SqlLockFiles + SqlPlaces,
             _ => SqlPlaces,
         };
-        var parameters = new { caller.UserId, caller.CredentialStamp, paths = JsonSerializer.Serialize(paths.Select(p => p.Names)) };
+        var parameters = new { caller.UserId, caller.CredentialStamp, paths = paths.Select(p => string.Join('/', p.Names)).ToArray() };
         await using var results = await connection.QueryMultipleAsync(new(sql, parameters, transaction, cancellationToken: ct));
         HashSet<long>? lockedFiles = null;
         if (hold is not null)
