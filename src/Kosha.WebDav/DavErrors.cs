@@ -1,0 +1,129 @@
+using Kosha.Storage;
+using Kosha.WebDav.Xml;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Kosha.WebDav;
+
+/// <summary>An answer that is not a success.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Message">For people.</param>
+/// <param name="Condition">The local name of a DAV: precondition element; null if no RFC names one.</param>
+/// <param name="Href">What the condition is about; null if it needs none.</param>
+internal readonly record struct Refusal(int Status, string Message, string? Condition = null, string? Href = null);
+
+/// <summary>The one place where a refusal, wherever it arose, becomes a status and an RFC 4918 error body.</summary>
+internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
+{
+    private const string Challenge = "Basic realm=\"Kosha\", charset=\"UTF-8\"";
+    private const string RetryAfterSeconds = "5";
+
+    public async Task InvokeAsync(HttpContext http)
+    {
+        try
+        {
+            await next(http);
+        }
+        catch (Exception e)
+        {
+            await AnswerAsync(http, e);
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext http, Exception error)
+    {
+        var method = http.Request.Method;
+        if (http.RequestAborted.IsCancellationRequested || error is ConnectionResetException)
+        {
+            LogGone(method, error);
+            return;
+        }
+        var refusal = Translate(method, error);
+        if (refusal.Status >= 500 && refusal.Status != StatusCodes.Status507InsufficientStorage)
+            LogFailed(method, refusal.Status, error);
+        else
+            LogRefused(method, refusal.Status, error.Message);
+        if (http.Response.HasStarted)
+        {
+            // The client must see a broken answer, never a shorter file or listing that looks whole.
+            http.Abort();
+            return;
+        }
+        http.Response.Clear();
+        await WriteAsync(http, refusal);
+    }
+
+    internal static Refusal Translate(string method, Exception error) => error switch
+    {
+        DavException e => new(e.Status, e.Message, e.Condition),
+        StorageException e => Translate(method, e),
+        BadHttpRequestException e => new(e.StatusCode, e.Message),
+        _ => new(500, "The server failed. Its log says why."),
+    };
+
+    private static Refusal Translate(string method, StorageException e) => e.Fault switch
+    {
+        StorageFault.NotFound => new(404, e.Message),
+        StorageFault.ParentMissing => new(409, e.Message),
+        StorageFault.AlreadyExists => new(method == "MKCOL" ? 405 : 412, e.Message),
+        StorageFault.WrongKind => new(method is "MKCOL" or "PUT" ? 405 : 409, e.Message),
+        StorageFault.InvalidName or StorageFault.InvalidValue or StorageFault.DigestMismatch => new(400, e.Message),
+        StorageFault.ConditionFailed => new(412, e.Message),
+        StorageFault.Locked => new(423, e.Message, LockCondition(method), LockedHref(e)),
+        StorageFault.LockTokenUnknown => new(method == "UNLOCK" ? 409 : 412, e.Message, "lock-token-matches-request-uri"),
+        StorageFault.QuotaExceeded => new(507, e.Message, "quota-not-exceeded"),
+        StorageFault.NoSpace => new(507, e.Message, "sufficient-disk-space"),
+        StorageFault.LimitReached => new(507, e.Message),
+        StorageFault.FileTooLarge => new(413, e.Message),
+        StorageFault.Cycle or StorageFault.RootIsFixed => new(403, e.Message),
+        StorageFault.CredentialRevoked => new(401, e.Message),
+        StorageFault.Unavailable => new(503, e.Message),
+        _ => new(500, e.Message),
+    };
+
+    private static string LockCondition(string method) => method == "LOCK" ? "no-conflicting-lock" : "lock-token-submitted";
+
+    private static string? LockedHref(StorageException e) =>
+        e.LockedPath is { } path ? DavUrl.Href(path, isFolder: false) : null;
+
+    private static async Task WriteAsync(HttpContext http, Refusal refusal)
+    {
+        var response = http.Response;
+        response.StatusCode = refusal.Status;
+        if (refusal.Status == StatusCodes.Status401Unauthorized)
+            response.Headers.WWWAuthenticate = Challenge;
+        if (refusal.Status == StatusCodes.Status503ServiceUnavailable)
+            response.Headers.RetryAfter = RetryAfterSeconds;
+        if (refusal.Status == StatusCodes.Status405MethodNotAllowed)
+            response.Headers.Allow = Methods.Options.Allow;
+        if (HttpMethods.IsHead(http.Request.Method))
+            return;
+        using var output = new XmlOutput(response);
+        WriteBody(output, refusal);
+        await output.CompleteAsync(http.RequestAborted);
+    }
+
+    /// <summary>The message stands where ownCloud's servers put it, because rclone shows it to its user.</summary>
+    private static void WriteBody(XmlOutput output, in Refusal refusal)
+    {
+        output.Raw("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"u8);
+        output.Raw("<D:error xmlns:D=\"DAV:\" xmlns:s=\"http://sabredav.org/ns\">"u8);
+        if (refusal is { Condition: { } condition, Href: { } href })
+            output.Raw($"<D:{condition}><D:href>{href}</D:href></D:{condition}>");
+        else if (refusal.Condition is { } alone)
+            output.Raw($"<D:{alone}/>");
+        output.Raw("<s:message>"u8);
+        output.Text(refusal.Message);
+        output.Raw("</s:message></D:error>"u8);
+    }
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Method}: the client went away")]
+    private partial void LogGone(string method, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Method} refused with {Status}: {Reason}")]
+    private partial void LogRefused(string method, int status, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} failed with {Status}")]
+    private partial void LogFailed(string method, int status, Exception error);
+}

@@ -1,0 +1,43 @@
+using System.Net.Mime;
+using Kosha.Storage.Tree;
+using Kosha.WebDav.Xml;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
+
+namespace Kosha.WebDav.Methods;
+
+/// <summary>Headers of every answer with a user's bytes: nothing that somebody stored may run in Kosha's origin.</summary>
+internal static class ContentHeaders
+{
+    private const string Sandbox = "sandbox; default-src 'none'";
+
+    public static void Write(HttpResponse response, FileNode node)
+    {
+        var type = LiveProperties.ContentTypeOf(node);
+        response.ContentType = type;
+        response.Headers.AcceptRanges = "bytes";
+        response.Headers.XContentTypeOptions = "nosniff";
+        response.Headers.ContentSecurityPolicy = Sandbox;
+        if (!IsInert(type))
+            response.Headers.ContentDisposition = Attachment(node.Name);
+    }
+
+    /// <summary>Types that a browser shows without running anything.</summary>
+    internal static bool IsInert(string contentType)
+    {
+        var end = contentType.IndexOf(';', StringComparison.Ordinal);
+        var type = (end < 0 ? contentType : contentType[..end]).Trim().ToLowerInvariant();
+        return type is MediaTypeNames.Text.Plain or MediaTypeNames.Application.Pdf
+            || type.StartsWith("audio/", StringComparison.Ordinal)
+            || type.StartsWith("video/", StringComparison.Ordinal)
+            || (type.StartsWith("image/", StringComparison.Ordinal) && !type.Contains("svg", StringComparison.Ordinal));
+    }
+
+    /// <summary>RFC 6266: a plain name for old readers, the true one as filename*.</summary>
+    private static string Attachment(string name)
+    {
+        var header = new ContentDispositionHeaderValue("attachment");
+        header.SetHttpFileName(name);
+        return header.ToString();
+    }
+}

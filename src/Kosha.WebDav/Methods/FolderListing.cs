@@ -1,0 +1,99 @@
+using Kosha.Storage.Tree;
+using Kosha.WebDav.Xml;
+using Microsoft.AspNetCore.Http;
+
+namespace Kosha.WebDav.Methods;
+
+/// <summary>The children of a folder in a PROPFIND answer; with Depth infinity everything below, folder by folder.</summary>
+internal sealed class FolderListing(
+    NodeTree tree,
+    LockTable locks,
+    DavRequest request,
+    PropertySelection selection,
+    XmlOutput output,
+    WebDavOptions options)
+{
+    private const int PageSize = 2000;
+
+    private static readonly IReadOnlyList<NodeLock> NoLocks = [];
+
+    private readonly bool isDeep = request.Depth != Depth.One;
+    private readonly Queue<Folder> pending = [];
+    private int entries;
+
+    /// <param name="Id">The folder.</param>
+    /// <param name="Path">Where it stands.</param>
+    /// <param name="DeepLocks">Locks that hold for all below it.</param>
+    private readonly record struct Folder(long Id, NodePath Path, IReadOnlyList<NodeLock> DeepLocks);
+
+    /// <param name="top">The folder of the request, with its locks; used again for each child.</param>
+    public async Task WriteAsync(ResponseEntry top)
+    {
+        pending.Enqueue(new Folder(top.Node.Id, request.Path, Deep(top.Locks)));
+        while (pending.TryDequeue(out var folder))
+        {
+            if (await WriteFolderAsync(folder, top))
+                continue;
+            new MultiStatus(output).Response(
+                DavUrl.Href(request.Path, isFolder: true), StatusCodes.Status507InsufficientStorage);
+            return;
+        }
+    }
+
+    /// <summary>False: the limit of an answer with Depth infinity is reached (RFC 4918, 9.1).</summary>
+    private async Task<bool> WriteFolderAsync(Folder folder, ResponseEntry entry)
+    {
+        var href = DavUrl.Href(folder.Path, isFolder: true);
+        var locksOfChildren = await FindLocksAsync(folder);
+        string? after = null;
+        do
+        {
+            var page = await tree.ListAsync(
+                request.Caller, folder.Id, after, PageSize, selection.NeedsDigests, request.Aborted);
+            foreach (var child in page)
+            {
+                if (isDeep && ++entries > options.MaxInfiniteEntries)
+                    return false;
+                entry.Node = child;
+                entry.Locks = LocksOf(child, folder, locksOfChildren);
+                WriteChild(href, entry);
+                if (isDeep && child.IsFolder)
+                    pending.Enqueue(new Folder(child.Id, folder.Path.Append(child.Name), Deep(entry.Locks)));
+                await output.FlushIfFullAsync(request.Aborted);
+            }
+            after = page.Count == PageSize ? page[^1].Name : null;
+        }
+        while (after is not null);
+        return true;
+    }
+
+    private void WriteChild(string folderHref, ResponseEntry entry)
+    {
+        var answer = new MultiStatus(output);
+        answer.BeginResponse(folderHref, entry.Node.Name, entry.Node.IsFolder);
+        selection.Write(output, entry);
+        answer.EndResponse();
+    }
+
+    /// <summary>The own locks of all children, by child. Null: nobody asked, or there are none.</summary>
+    private async ValueTask<Dictionary<long, List<NodeLock>>?> FindLocksAsync(Folder folder)
+    {
+        if (!selection.NeedsLocks)
+            return null;
+        var found = await locks.ListInFolderAsync(request.Caller, folder.Id, folder.Path, request.Aborted);
+        return found.Count == 0
+            ? null
+            : found.GroupBy(one => one.NodeId).ToDictionary(group => group.Key, group => group.ToList());
+    }
+
+    private static IReadOnlyList<NodeLock> LocksOf(
+        FileNode child, Folder folder, Dictionary<long, List<NodeLock>>? locksOfChildren)
+    {
+        if (locksOfChildren is null || !locksOfChildren.TryGetValue(child.Id, out var own))
+            return folder.DeepLocks;
+        return folder.DeepLocks.Count == 0 ? own : [.. own, .. folder.DeepLocks];
+    }
+
+    private static IReadOnlyList<NodeLock> Deep(IReadOnlyList<NodeLock> all) =>
+        all.Count == 0 ? NoLocks : [.. all.Where(one => one.IsDeep)];
+}

@@ -1,0 +1,57 @@
+using Kosha.Storage.Accounts;
+using Kosha.Storage.Tree;
+using Kosha.WebDav.Xml;
+using Microsoft.AspNetCore.Http;
+
+namespace Kosha.WebDav.Methods;
+
+/// <summary>
+/// PROPFIND (RFC 4918, 9.1). A listing reads the folder by pages and writes each page while no database connection is
+/// held, so neither its length nor a slow client costs more than one page.
+/// </summary>
+internal sealed class PropFind(
+    NodeTree tree, LockTable locks, UsageTable usage, TimeProvider time, WebDavOptions options)
+{
+    public async Task AnswerAsync(DavRequest request)
+    {
+        CheckDepth(request.Depth);
+        var body = await PropFindBody.ReadAsync(request.Http.Request, request.Aborted);
+        var selection = PropertySelection.For(body, request.IsExplorer);
+        if (request.Conditions.StateLists.Count > 0)
+            await tree.CheckAsync(request.Caller, request.Path, request.Conditions, request.Aborted);
+        var found = selection.NeedsLocks
+            ? await tree.FindWithLocksAsync(request.Caller, request.Path, request.Aborted)
+            : new LockedNode(await tree.FindAsync(request.Caller, request.Path, request.Aborted), []);
+        var node = found.Node ?? throw DavException.NotFound();
+        var entry = new ResponseEntry
+        {
+            Node = node,
+            Locks = found.Locks,
+            Now = time.GetUtcNow().UtcDateTime,
+            Quota = await FindQuotaAsync(request, selection, node),
+        };
+        request.Response.StatusCode = StatusCodes.Status207MultiStatus;
+        using var output = new XmlOutput(request.Response);
+        var answer = new MultiStatus(output);
+        answer.Begin();
+        answer.BeginResponse(DavUrl.Href(request.Path, node.IsFolder));
+        selection.Write(output, entry);
+        answer.EndResponse();
+        if (node.IsFolder && request.Depth != Depth.Zero)
+            await new FolderListing(tree, locks, request, selection, output, options).WriteAsync(entry);
+        answer.End();
+        await output.CompleteAsync(request.Aborted);
+    }
+
+    private void CheckDepth(Depth depth)
+    {
+        if (depth == Depth.Malformed)
+            throw DavException.BadRequest("PROPFIND takes Depth 0, 1 or infinity.");
+        // No Depth means infinity.
+        if (depth is Depth.Missing or Depth.Infinity && !options.InfiniteDepth)
+            throw new DavException(403, "List one folder at a time, with Depth 1.", "propfind-finite-depth");
+    }
+
+    private async ValueTask<Quota?> FindQuotaAsync(DavRequest request, PropertySelection selection, FileNode node) =>
+        selection.NeedsQuota && node.IsFolder ? await usage.QuotaAsync(request.Caller, request.Aborted) : null;
+}

@@ -1,0 +1,93 @@
+using System.Collections.Frozen;
+using Kosha.Storage;
+using Kosha.Storage.Accounts;
+using Kosha.Storage.Tree;
+using Kosha.WebDav.Methods;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Kosha.WebDav;
+
+/// <summary>The drive at <c>/dav/</c>: WebDAV classes 1, 2 and 3 (RFC 4918) over the signed-in user's tree.</summary>
+public static class WebDavEndpoints
+{
+    /// <summary>Methods that exist somewhere but not here; anything else is a word that HTTP does not know (501).</summary>
+    private static readonly FrozenSet<string> Foreign = FrozenSet.Create(
+        StringComparer.Ordinal, "POST", "PATCH", "TRACE", "CONNECT", "REPORT", "SEARCH", "ACL", "BIND", "UNBIND", "REBIND",
+        "MKCALENDAR", "ORDERPATCH", "VERSION-CONTROL", "CHECKIN", "CHECKOUT", "UNCHECKOUT", "MKWORKSPACE", "MKACTIVITY",
+        "UPDATE", "LABEL", "MERGE", "BASELINE-CONTROL", "QUERY", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "POLL");
+
+    /// <summary>
+    /// Maps <c>/dav</c> and all below, and OPTIONS of the server itself. Whoever authenticates runs before and leaves
+    /// a <see cref="Caller"/> in the request's features; OPTIONS needs none. Services needed: <see cref="NodeTree"/>,
+    /// <see cref="LockTable"/>, <see cref="Vault"/>, <see cref="UsageTable"/>, <see cref="TimeProvider"/>.
+    /// </summary>
+    public static IEndpointConventionBuilder MapWebDav(this IEndpointRouteBuilder endpoints, WebDavOptions options)
+    {
+        var methods = MethodTable(endpoints.ServiceProvider, options);
+        var logger = endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Kosha.WebDav");
+        var errors = new DavErrors(http => Find(methods, http.Request.Method)(http), logger);
+        var group = endpoints.MapGroup("");
+        group.Map(DavUrl.Prefix + "/{**path}", errors.InvokeAsync).WithDisplayName("WebDAV");
+        group.MapMethods("/", ["OPTIONS"], Options.AnswerAsync).WithDisplayName("WebDAV OPTIONS of the server");
+        return group;
+    }
+
+    private static FrozenDictionary<string, RequestDelegate> MethodTable(IServiceProvider services, WebDavOptions options)
+    {
+        var tree = services.GetRequiredService<NodeTree>();
+        var locks = services.GetRequiredService<LockTable>();
+        var vault = services.GetRequiredService<Vault>();
+        var usage = services.GetRequiredService<UsageTable>();
+        var time = services.GetRequiredService<TimeProvider>();
+        return new Dictionary<string, RequestDelegate>
+        {
+            ["OPTIONS"] = Options.AnswerAsync,
+            ["GET"] = Bind(new Get(tree, vault).AnswerAsync),
+            ["HEAD"] = Bind(new Get(tree, vault).AnswerAsync),
+            ["PUT"] = Bind(new Put(vault).AnswerAsync),
+            ["DELETE"] = Bind(new Delete(tree).AnswerAsync),
+            ["MKCOL"] = Bind(new MkCol(tree).AnswerAsync),
+            ["COPY"] = Bind(new Copy(tree).AnswerAsync),
+            ["MOVE"] = Bind(new Move(tree).AnswerAsync),
+            ["PROPFIND"] = Bind(new PropFind(tree, locks, usage, time, options).AnswerAsync),
+            ["PROPPATCH"] = Bind(new PropPatch(tree).AnswerAsync),
+            ["LOCK"] = Bind(new Methods.Lock(locks, time).AnswerAsync),
+            ["UNLOCK"] = Bind(new Unlock(locks).AnswerAsync),
+        }.ToFrozenDictionary(StringComparer.Ordinal);
+
+        RequestDelegate Bind(Func<DavRequest, Task> answer) => async http =>
+        {
+            var caller = http.Features.Get<Caller>()
+                ?? throw new StorageException(StorageFault.CredentialRevoked, "Sign in first.");
+            await answer(await MatchCaseAsync(tree, DavRequest.Read(http, caller, options)));
+        };
+    }
+
+    /// <summary>Explorer knows no case: it gets the only match where the exact name is not there.</summary>
+    private static async ValueTask<DavRequest> MatchCaseAsync(NodeTree tree, DavRequest request)
+    {
+        if (!request.IsExplorer)
+            return request;
+        var (caller, aborted) = (request.Caller, request.Aborted);
+        return request with
+        {
+            Path = await tree.MatchCaseAsync(caller, request.Path, keepLast: false, aborted),
+            Destination = request.Destination is { } target
+                ? await tree.MatchCaseAsync(caller, target, keepLast: true, aborted)
+                : null,
+        };
+    }
+
+    private static RequestDelegate Find(FrozenDictionary<string, RequestDelegate> methods, string method)
+    {
+        if (methods.TryGetValue(method, out var answer))
+            return answer;
+        throw Foreign.Contains(method)
+            ? new DavException(405, $"{method} is not possible here.")
+            : new DavException(501, "The method is unknown.");
+    }
+}

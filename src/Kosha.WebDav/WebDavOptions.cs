@@ -1,0 +1,20 @@
+namespace Kosha.WebDav;
+
+/// <summary>What an installation may choose about its drive.</summary>
+public sealed record WebDavOptions
+{
+    /// <summary>
+    /// Whether PROPFIND with Depth infinity is answered. Otherwise it is refused with
+    /// <c>propfind-finite-depth</c> (RFC 4918, 9.1), because one request could walk a whole tree.
+    /// </summary>
+    public bool InfiniteDepth { get; init; }
+
+    /// <summary>Entries after which an answer of Depth infinity stops with 507.</summary>
+    public int MaxInfiniteEntries { get; init; } = 100_000;
+
+    /// <summary>
+    /// The address by which clients know this server, if a proxy does not pass their Host header on. A Destination
+    /// with this host is then accepted beside one with the host of the request.
+    /// </summary>
+    public Uri? PublicUrl { get; init; }
+}
