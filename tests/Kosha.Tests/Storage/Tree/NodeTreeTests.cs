@@ -117,7 +117,7 @@ public sealed class NodeTreeTests(SharedPostgres postgres) : IAsyncLifetime
     [InlineData("a", "a/b/c", StorageFault.Cycle)]
     [InlineData("a/b", "a", StorageFault.Cycle)]
     [InlineData("", "x", StorageFault.RootIsFixed)]
-    [InlineData("a", "", StorageFault.RootIsFixed)]
+    [InlineData("a", "", StorageFault.Cycle)]
     [InlineData("missing", "x", StorageFault.NotFound)]
     [InlineData("a", "missing/x", StorageFault.ParentMissing)]
     [InlineData("a", "f/x", StorageFault.ParentMissing)]
