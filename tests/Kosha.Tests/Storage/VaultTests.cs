@@ -150,7 +150,7 @@ public sealed class VaultTests(SharedPostgres postgres) : IAsyncLifetime
         Assert.Equal(StorageFault.QuotaExceeded,
             await TestStore.FaultAsync(() => store.WriteAsync(small, "g", Content(401))));
         await store.WriteAsync(small, "g", Content(400));
-        await store.WriteAsync(small, "f", Content(599));
+        await store.WriteAsync(small, "f", Content(500));
         Assert.Equal(StorageFault.QuotaExceeded, await TestStore.FaultAsync(() => store.WriteAsync(small, "h", "")));
         Assert.Equal(StorageFault.QuotaExceeded, await TestStore.FaultAsync(() => store.FolderAsync(small, "h")));
 
