@@ -82,24 +82,32 @@ internal sealed class BlobTable(Database database)
         throw new StorageException(StorageFault.LimitReached, "This content was damaged and healed too often.");
     }
 
-    /// <summary>The bytes of a claim are there: a damaged blob gets its new key, and the old one is doomed.</summary>
+    /// <summary>
+    /// The bytes of a claim are there: a damaged blob gets its new key, and the old one is doomed. So is the claim's own
+    /// key when another writer was first to heal the blob: nothing names it, and nobody else writes under it.
+    /// </summary>
     private const string SqlMakeLive = """
         with old as (
-            -- Not "for update": concurrent namings of one content hold the key share of their foreign keys already.
+            -- Not "for update": who names the same content without a claim (COPY) holds the key share already.
             select id, object_key from blobs where id = @BlobId and state <> 'live' for no key update
         ), healed as (
             update blobs b set state = 'live', condemned_at = null, object_key = @Key
-            from old where b.id = old.id and (b.state <> 'damaged' or @MustStore) and (b.object_key = @Key or b.state = 'damaged')
+            from old where b.id = old.id and (b.state <> 'damaged' or @MustStore)
+              and (b.object_key = @Key or b.state = 'damaged')
             returning b.id
         )
         update blob_objects set doomed_at = now()
         where key in (select object_key from old join healed using (id) where object_key <> @Key);
+        update blob_objects set doomed_at = now()
+        where @MustStore and key = @Key and doomed_at is null
+          and exists (select from blobs where id = @BlobId and state = 'live')
+          and not exists (select from blobs where object_key = @Key);
         select state = 'live' from blobs where id = @BlobId;
         """;
 
     /// <summary>
-    /// Part of the naming transaction, after the node's row, whose foreign key proves that the blob's row is there.
-    /// <see cref="BlobGoneException"/> if it became damaged since it was claimed.
+    /// Part of the naming transaction, before the node's row. <see cref="BlobGoneException"/> if the blob's row is gone,
+    /// or became damaged since it was claimed.
     /// </summary>
     public static async Task MakeLiveAsync(NpgsqlTransaction transaction, BlobClaim claim, CancellationToken ct)
     {

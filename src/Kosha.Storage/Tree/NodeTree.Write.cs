@@ -62,6 +62,8 @@ public sealed partial class NodeTree
         on conflict (parent_id, name) do nothing returning {Columns}
         """;
 
+    private const string BlobKey = "file_nodes_blob_id_fkey";
+
     private const string SqlOverwriteFile = $"""
         update file_nodes n set
             blob_id = @blobId, size = @size, etag = gen_random_uuid(), content_type = @ContentType,
@@ -92,20 +94,21 @@ public sealed partial class NodeTree
             caller.UserId, folderId = place.Folder.Id, nodeId = old?.Id, place.Path.Name, folded = NodePath.Fold(place.Path.Name),
             blobId = claim?.BlobId, size, write.ContentType, write.ModifiedAt,
         };
+        // Before the node: its foreign key shares the blob's row, and two who share it cannot both go on to change it.
+        if (claim is not null)
+            await BlobTable.MakeLiveAsync(transaction, claim, ct);
         FileNode? node;
         try
         {
             node = await transaction.Connection!.QuerySingleOrDefaultAsync<FileNode>(new(
                 old is null ? SqlCreateFile : SqlOverwriteFile, parameters, transaction, cancellationToken: ct));
         }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation && claim is not null)
+        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: BlobKey })
         {
             throw new BlobGoneException();
         }
         if (node is null)
             throw new LostRaceException();
-        if (claim is not null)
-            await BlobTable.MakeLiveAsync(transaction, claim, ct);
         await UsageTable.ChargeAsync(transaction, caller.UserId, size - (old?.Size ?? 0), old is null ? 1 : 0, ct);
         return new(node, Created: old is null);
     }
