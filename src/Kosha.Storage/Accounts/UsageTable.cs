@@ -9,7 +9,7 @@ namespace Kosha.Storage.Accounts;
 public sealed record Quota(long UsedBytes, long? AvailableBytes);
 
 /// <summary>What the plan leaves now; null means no limit.</summary>
-internal sealed record Room(long UsedBytes, long? FreeBytes, long? MaxFileBytes);
+internal sealed record Room(long UsedBytes, long? FreeBytes, long? FreeNodes, long? MaxFileBytes);
 
 /// <summary>One row a user: what the user's nodes take. Changed only in the transaction that changes the nodes.</summary>
 public sealed class UsageTable(Database database)
@@ -19,18 +19,19 @@ public sealed class UsageTable(Database database)
                -- Without a limit this must stay null, which greatest would pass over.
                case when p.max_bytes is not null then greatest(p.max_bytes - u.bytes - u.reserved_bytes, 0) end
                    as free_bytes,
-               p.max_file_bytes
+               p.max_nodes - u.nodes as free_nodes, p.max_file_bytes
         from usage u join users a on a.id = u.user_id join plans p on p.id = a.plan_id
-        where u.user_id = @userId
+        where u.user_id = @UserId and a.credential_stamp = @CredentialStamp and a.disabled_at is null
         """;
 
-    internal static Task<Room> RoomAsync(NpgsqlConnection connection, long userId, CancellationToken ct) =>
-        connection.QuerySingleAsync<Room>(new(SqlRoom, new { userId }, cancellationToken: ct));
+    internal static async Task<Room> RoomAsync(NpgsqlConnection connection, Caller caller, CancellationToken ct) =>
+        await connection.QuerySingleOrDefaultAsync<Room>(new(SqlRoom, caller, cancellationToken: ct))
+        ?? throw new StorageException(StorageFault.CredentialRevoked, "The credential no longer holds.");
 
-    /// <summary>Used and available bytes, for quota properties and meters.</summary>
+    /// <summary>Used and available bytes, for quota properties and meters. Fault: CredentialRevoked.</summary>
     public async Task<Quota> QuotaAsync(Caller caller, CancellationToken ct)
     {
-        var room = await database.ReadAsync(connection => RoomAsync(connection, caller.UserId, ct), ct);
+        var room = await database.ReadAsync(connection => RoomAsync(connection, caller, ct), ct);
         return new(room.UsedBytes, room.FreeBytes);
     }
 
@@ -53,10 +54,14 @@ public sealed class UsageTable(Database database)
         var rows = await transaction.Connection!.ExecuteAsync(
             new(SqlCharge, new { userId, bytes, nodes }, transaction, cancellationToken: ct));
         if (rows == 0)
-            throw new StorageException(StorageFault.QuotaExceeded, bytes > 0
-                ? "The storage of this account is full. Delete files and empty the trash, or ask for a larger plan."
-                : "This account may hold no more files and folders. Delete some, or ask for a larger plan.");
+            throw bytes > 0 ? NoMoreBytes() : NoMoreNodes();
     }
+
+    private static StorageException NoMoreBytes() => new(StorageFault.QuotaExceeded,
+        "The storage of this account is full. Delete files and empty the trash, or ask for a larger plan.");
+
+    internal static StorageException NoMoreNodes() => new(StorageFault.QuotaExceeded,
+        "This account may hold no more files and folders. Delete some, or ask for a larger plan.");
 
     private const string SqlStart = "insert into usage (user_id) values (@userId)";
 
