@@ -16,7 +16,9 @@ public sealed class UsageTable(Database database)
 {
     internal const string SqlRoom = """
         select u.bytes + u.reserved_bytes as used_bytes,
-               greatest(p.max_bytes - u.bytes - u.reserved_bytes, 0) as free_bytes,
+               -- Without a limit this must stay null, which greatest would pass over.
+               case when p.max_bytes is not null then greatest(p.max_bytes - u.bytes - u.reserved_bytes, 0) end
+                   as free_bytes,
                p.max_file_bytes
         from usage u join users a on a.id = u.user_id join plans p on p.id = a.plan_id
         where u.user_id = @UserId;

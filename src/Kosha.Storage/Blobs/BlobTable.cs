@@ -88,7 +88,8 @@ internal sealed class BlobTable(Database database)
     /// </summary>
     internal const string SqlMakeLive = """
         with old as (
-            select id, object_key from blobs where id = @BlobId and state <> 'live' for update
+            -- Not "for update": concurrent namings of one content hold the key share of their foreign keys already.
+            select id, object_key from blobs where id = @BlobId and state <> 'live' for no key update
         ), healed as (
             update blobs b set state = 'live', condemned_at = null, object_key = @Key
             from old where b.id = old.id and (b.state <> 'damaged' or @MustStore) and (b.object_key = @Key or b.state = 'damaged')
