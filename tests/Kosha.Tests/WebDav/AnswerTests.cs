@@ -1,4 +1,5 @@
 using System.Text;
+using System.Xml.Linq;
 using Kosha.Storage.Tree;
 using Kosha.WebDav.Xml;
 using Microsoft.AspNetCore.Http;
@@ -108,7 +109,7 @@ public sealed class AnswerTests
             Properties = """{"{n}a":"<a xmlns=\"n\">1</a>","{DAV:}displayname":"<D:displayname xmlns:D=\"DAV:\">Other</D:displayname>"}""",
         };
         var all = Infrastructure.Multistatus.Parse(await ListAsync(node, AllProp)).Single;
-        Assert.Equal("1", all.Value("{n}a"));
+        Assert.Equal("1", all.Value((XName)"{n}a"));
         Assert.Equal("Other", all.Value("displayname"));
         var names = Infrastructure.Multistatus.Parse(await ListAsync(node, new PropFindBody(PropFindKind.PropName, []))).Single;
         Assert.Contains("{n}a", names.Properties.Keys.Select(name => name.ToString()));
