@@ -40,7 +40,7 @@ create table app_passwords (
     last_used_at timestamptz
 );
 
-create index app_passwords_user on app_passwords (user_id);
+create unique index app_passwords_label on app_passwords (user_id, label);
 
 -- One row a user, apart from users, because every write of a file changes it.
 create table usage (

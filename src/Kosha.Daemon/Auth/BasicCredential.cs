@@ -1,0 +1,45 @@
+using System.Text;
+
+namespace Kosha.Daemon.Auth;
+
+/// <summary>What an Authorization header of the scheme Basic holds (RFC 7617).</summary>
+/// <param name="Name">A username or an email, in NFC; a Windows domain before it is dropped.</param>
+/// <param name="Password">As it came.</param>
+internal sealed record BasicCredential(string Name, string Password)
+{
+    private const string Scheme = "Basic ";
+    private const int MaxHeaderLength = 4096;
+
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>Reads a header; null if it is not one of this scheme.</summary>
+    public static BasicCredential? Parse(string? header)
+    {
+        if (header is null or { Length: > MaxHeaderLength }
+            || !header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+            return null;
+        var bytes = new byte[header.Length];
+        if (!Convert.TryFromBase64String(header[Scheme.Length..].Trim(), bytes, out var count))
+            return null;
+        var text = Decode(bytes.AsSpan(0, count));
+        var colon = text.IndexOf(':', StringComparison.Ordinal);
+        return colon < 0 ? null : new(WithoutDomain(text[..colon]), text[(colon + 1)..]);
+    }
+
+    // Clients that do not know charset="UTF-8" send what their system calls Latin.
+    private static string Decode(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            return StrictUtf8.GetString(bytes);
+        }
+        catch (DecoderFallbackException)
+        {
+            return Encoding.Latin1.GetString(bytes);
+        }
+    }
+
+    // Explorer sends "MACHINE\name". No username has a backslash.
+    private static string WithoutDomain(string name) =>
+        name[(name.LastIndexOf('\\') + 1)..].Normalize(NormalizationForm.FormC);
+}

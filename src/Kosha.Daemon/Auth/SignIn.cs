@@ -1,0 +1,136 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using Kosha.Storage.Accounts;
+
+namespace Kosha.Daemon.Auth;
+
+/// <summary>What became of a sign-in.</summary>
+/// <param name="Credential">Null: refused.</param>
+/// <param name="RetryAfter">Refused without a look at the credential; the next attempt has sense after this time.</param>
+/// <param name="IsBusy">Too many sign-ins at once, by whomever; false: too many failures of this client.</param>
+internal sealed record SignInResult(VerifiedCredential? Credential, TimeSpan? RetryAfter = null, bool IsBusy = false)
+{
+    public static readonly SignInResult Refused = new(Credential: null);
+}
+
+/// <summary>
+/// Verifies a name and a password or app password. Failures are counted for each client address, and for each name at an
+/// address; beyond the limit nothing is verified until the window has passed. A credential that is remembered is outside
+/// all limits.
+/// </summary>
+internal sealed class SignIn(
+    UserTable users, AppPasswordTable appPasswords, SignInFailures failures, CredentialCache cache)
+    : IDisposable
+{
+    public const int FailuresByNameAndAddress = 10;
+    public const int FailuresByAddress = 100;
+
+    /// <summary>Two saturate a small machine; each waits for at most about two seconds.</summary>
+    private const int ParallelVerifies = 2;
+    private const int WaitingVerifies = 32;
+
+    private static readonly int[] Limits = [FailuresByNameAndAddress, FailuresByAddress];
+    private static readonly TimeSpan BusyRetry = TimeSpan.FromSeconds(3);
+
+    private readonly SemaphoreSlim verifies = new(ParallelVerifies);
+    private readonly ConcurrentDictionary<string, Lazy<Task<SignInResult>>> running = new(StringComparer.Ordinal);
+    private int waiting;
+
+    public void Dispose() => verifies.Dispose();
+
+    /// <param name="header">The whole Authorization header.</param>
+    /// <param name="address">The client's address; see <see cref="ClientAddress"/>.</param>
+    /// <param name="ct">Ends the wait, not a verification that others wait for too.</param>
+    public async Task<SignInResult> AuthenticateAsync(string header, string address, CancellationToken ct)
+    {
+        var key = cache.KeyOf(header);
+        if (cache.Find(key) is { } known)
+        {
+            if (await users.HoldsAsync(known.Caller, ct))
+            {
+                if (known.AppPasswordId is { } id && cache.IsNoteDue(key))
+                    await appPasswords.TouchAsync(id, ct);
+                return new(known);
+            }
+            cache.Forget(key);
+        }
+        if (BasicCredential.Parse(header) is not { } credential)
+            return SignInResult.Refused;
+        // A client that opens sixteen connections at once costs one verify, and fails once.
+        var verification = running.GetOrAdd(key, _ => new(() => VerifyAndRememberAsync(key, credential, address)));
+        return await verification.Value.WaitAsync(ct);
+    }
+
+    public void Forget(string header) => cache.Forget(cache.KeyOf(header));
+
+    private async Task<SignInResult> VerifyAndRememberAsync(string key, BasicCredential credential, string address)
+    {
+        try
+        {
+            var result = await VerifyAsync(credential, address, CancellationToken.None);
+            if (result.Credential is { } verified)
+                cache.Remember(key, verified);
+            return result;
+        }
+        finally
+        {
+            running.TryRemove(key, out _);
+        }
+    }
+
+    private async Task<SignInResult> VerifyAsync(BasicCredential credential, string address, CancellationToken ct)
+    {
+        // Nobody guesses 100 bits, so app passwords need neither a limit nor a slow hash.
+        if (AppPasswordSecret.Hash(credential.Password) is { } hash
+            && await appPasswords.FindAsync(credential.Name, hash, ct) is { } owner)
+        {
+            await appPasswords.TouchAsync(owner.AppPasswordId, ct);
+            return new(new VerifiedCredential(new(owner.UserId, owner.CredentialStamp), owner.AppPasswordId));
+        }
+        if (Interlocked.Increment(ref waiting) > WaitingVerifies)
+        {
+            Interlocked.Decrement(ref waiting);
+            return new(Credential: null, BusyRetry, IsBusy: true);
+        }
+        try
+        {
+            await verifies.WaitAsync(ct);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref waiting);
+        }
+        try
+        {
+            return await VerifyPasswordAsync(credential, address, ct);
+        }
+        finally
+        {
+            verifies.Release();
+        }
+    }
+
+    private async Task<SignInResult> VerifyPasswordAsync(BasicCredential credential, string address, CancellationToken ct)
+    {
+        string[] subjects = [SubjectOf(credential.Name, address), address];
+        // Looked up in the slot, so that guesses in parallel overshoot the limit by no more than the slots.
+        if (await failures.WaitAsync(subjects, Limits, ct) is { } wait)
+            return new(Credential: null, wait);
+        var stored = await users.FindPasswordAsync(credential.Name, ct);
+        if (!Passwords.Verify(stored?.PasswordHash, credential.Password))
+        {
+            await failures.CountAsync(subjects, ct);
+            return SignInResult.Refused;
+        }
+        await failures.ForgetAsync(subjects[0], ct);
+        return new(new VerifiedCredential(new(stored!.UserId, stored.CredentialStamp), AppPasswordId: null));
+    }
+
+    // A hash, because people type passwords into the field of the name.
+    private static string SubjectOf(string name, string address)
+    {
+        var folded = Encoding.UTF8.GetBytes(name.ToUpperInvariant());
+        return $"{Convert.ToBase64String(SHA256.HashData(folded))}@{address}";
+    }
+}

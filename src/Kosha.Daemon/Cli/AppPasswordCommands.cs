@@ -1,0 +1,65 @@
+using System.CommandLine;
+using System.Globalization;
+using Kosha.Daemon.Auth;
+using Kosha.Storage.Accounts;
+
+namespace Kosha.Daemon.Cli;
+
+/// <summary><c>kosha app-password …</c></summary>
+internal static class AppPasswordCommands
+{
+    public static Command Create(CommandLine line)
+    {
+        var command = new Command("app-password", "Give each device of a user a password of its own.");
+        command.Subcommands.Add(Add(line));
+        command.Subcommands.Add(List(line));
+        command.Subcommands.Add(Revoke(line));
+        return command;
+    }
+
+    private static Argument<string> User() => new("USER") { Description = "The user's name or email." };
+
+    private static Command Add(CommandLine line)
+    {
+        var user = User();
+        var name = new Option<string>("--name") { Description = "What it is for, such as 'laptop'.", Required = true };
+        var command = new Command("add", "Make an app password and print it, once.") { user, name };
+        command.SetAction((parsed, _) => line.RunAsync("kosha app-password add", async (installation, ct) =>
+        {
+            var secret = AppPasswordSecret.New();
+            await new AppPasswordTable(installation.Database).AddAsync(parsed.GetRequiredValue(user),
+                parsed.GetRequiredValue(name), AppPasswordSecret.HashOfNew(secret), ct);
+            await Console.Out.WriteLineAsync(secret);
+        }));
+        return command;
+    }
+
+    private static Command List(CommandLine line)
+    {
+        var user = User();
+        var command = new Command("list", "List the app passwords of a user, without the secrets.") { user };
+        command.SetAction((parsed, _) => line.RunAsync("kosha app-password list", async (installation, ct) =>
+        {
+            var rows = await new AppPasswordTable(installation.Database).ListAsync(parsed.GetRequiredValue(user), ct);
+            TextTable.Write(Console.Out, ["ID", "NAME", "CREATED", "LAST USED"], rows.Select(row => new[]
+            {
+                row.Id.ToString(CultureInfo.InvariantCulture), row.Label, Date(row.CreatedAt), Date(row.LastUsedAt),
+            }));
+        }));
+        return command;
+    }
+
+    private static string Date(DateTime? time) =>
+        time?.ToString("yyyy-MM-dd HH:mm'Z'", CultureInfo.InvariantCulture) ?? "never";
+
+    private static Command Revoke(CommandLine line)
+    {
+        var user = User();
+        var which = new Argument<string>("ID-or-NAME") { Description = "As 'kosha app-password list' shows it." };
+        var command = new Command("revoke", "End an app password at once.") { user, which };
+        command.SetAction((parsed, _) => line.RunAsync("kosha app-password revoke", (installation, ct) =>
+            new AppPasswordTable(installation.Database).RevokeAsync(
+                parsed.GetRequiredValue(user), parsed.GetRequiredValue(which), ct)));
+        return command;
+    }
+}

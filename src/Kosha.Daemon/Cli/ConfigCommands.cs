@@ -1,0 +1,76 @@
+using System.CommandLine;
+using Kosha.Daemon.EmbeddedPostgres;
+using Kosha.Daemon.Web;
+
+namespace Kosha.Daemon.Cli;
+
+/// <summary><c>kosha config check</c></summary>
+internal static class ConfigCommands
+{
+    public static Command Create(CommandLine line)
+    {
+        var check = new Command("check", "Show every setting and where it comes from, and all problems. Changes nothing.");
+        check.SetAction((_, _) => CheckAsync(line.Options, line.Signals.Stopping));
+        return new Command("config", "Look at the settings.") { check };
+    }
+
+    private static async Task<int> CheckAsync(KoshaOptions options, CancellationToken ct)
+    {
+        TextTable.Write(Console.Out, ["SETTING", "VALUE", "FROM"],
+            options.Effective.Select(setting => new[] { setting.Key, setting.Value, setting.Source }));
+        await Console.Out.WriteLineAsync();
+        var problems = new List<string>(options.Problems);
+        problems.AddRange(FolderProblems(options));
+        problems.AddRange(Listening.Problems(options));
+        if (options.DatabaseConnectionString is null)
+            problems.AddRange(await ClusterProblemsAsync(options, ct));
+        foreach (var problem in problems)
+            await Console.Error.WriteLineAsync(problem);
+        await Console.Out.WriteLineAsync(problems.Count == 0 ? "No problems." : $"{problems.Count} problems.");
+        return problems.Count == 0 ? 0 : 1;
+    }
+
+    // The nearest folder that exists decides whether the rest can be made. Kosha's own folders are left alone.
+    private static IEnumerable<string> FolderProblems(KoshaOptions options)
+    {
+        (string Key, string Path)[] folders = [("DataDirectory", options.DataDirectory),
+            ("Blobs:Directory", options.BlobsDirectory), ("Spool:Directory", options.SpoolDirectory)];
+        foreach (var (key, path) in folders)
+        {
+            var existing = path;
+            while (!Directory.Exists(existing))
+                existing = Path.GetDirectoryName(existing)!;
+            var refusal = key == "DataDirectory" && existing == path ? DataFolder.Refusal(path) : null;
+            if ((refusal ?? WriteProblem(existing)) is { } problem)
+                yield return $"{key}: {problem}";
+        }
+    }
+
+    private static string? WriteProblem(string folder)
+    {
+        try
+        {
+            DataFolder.Probe(folder);
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"{folder} cannot be written by the user '{Environment.UserName}': {e.Message}";
+        }
+    }
+
+    private static async Task<IReadOnlyList<string>> ClusterProblemsAsync(KoshaOptions options, CancellationToken ct)
+    {
+        if (PostgresCluster.Problem(options.DataDirectory) is { } problem)
+            return [problem];
+        try
+        {
+            await PostgresBinaries.FindAsync(PostgresCluster.Major(options.DataDirectory), ct);
+            return [];
+        }
+        catch (OperatorException e)
+        {
+            return [e.Message];
+        }
+    }
+}

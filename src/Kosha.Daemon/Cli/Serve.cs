@@ -1,0 +1,73 @@
+using Kosha.Daemon.Logs;
+using Kosha.Daemon.Web;
+using Serilog.Extensions.Logging;
+
+namespace Kosha.Daemon.Cli;
+
+/// <summary>The daemon from its start to its end.</summary>
+internal static class Serve
+{
+    public const string What = "kosha serve";
+
+    public static async Task<int> RunAsync(KoshaOptions options, StopSignals signals)
+    {
+        using var log = ConsoleLog.ForDaemon(options);
+        using var loggers = new SerilogLoggerFactory(log);
+        var logger = loggers.CreateLogger("Kosha");
+        await using var installation = await Installation.OpenAsync(options, new(What, Serves: true), logger, signals.Stopping);
+        var password = await FirstAdministrator.EnsureAsync(installation, options.AdminPassword, signals.Stopping);
+        var blobs = await BlobStorage.OpenAsync(options, signals.Stopping);
+        await using var app = WebHost.Build(options, installation, blobs, BlobStorage.OpenSpool(options), loggers);
+        await app.StartAsync(signals.Stopping);
+        Announce(options, Listening.Urls(app), installation.Folder, password);
+        await WaitAsync(app.Lifetime.ApplicationStopping, signals.Stopping);
+        logger.LogInformation("Stopping: running requests may finish for {Seconds} s.", options.ShutdownGrace.TotalSeconds);
+        await StopAsync(app, options.ShutdownGrace, signals.Hurrying);
+        return 0;
+    }
+
+    private static void Announce(KoshaOptions options, IReadOnlyList<Uri> urls, DataFolder folder, string? password)
+    {
+        if (password is not null)
+            ConsoleLog.Announce(options, options.LogFormat == LogFormat.Json
+                ? $"The password of the first administrator stands in {folder[FirstAdministrator.PasswordFile]}."
+                : PasswordBlock(urls[0], folder, password));
+        var drives = urls.Select(url => new Uri(url, "dav/"));
+        ConsoleLog.Announce(options,
+            $"Kosha is ready at {string.Join(", ", urls)} (WebDAV: {string.Join(", ", drives)})");
+    }
+
+    private static string PasswordBlock(Uri url, DataFolder folder, string password) => $"""
+
+        ------------------------------------------------------------------------
+          The first administrator of this Kosha
+
+            address    {url}
+            username   {FirstAdministrator.Username}
+            password   {password}
+
+          Shown only now; kept in {folder[FirstAdministrator.PasswordFile]}
+        ------------------------------------------------------------------------
+
+        """;
+
+    private static async Task WaitAsync(CancellationToken first, CancellationToken second)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(first, second);
+        await Task.Delay(Timeout.InfiniteTimeSpan, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private static async Task StopAsync(WebApplication app, TimeSpan grace, CancellationToken hurrying)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(hurrying);
+        limit.CancelAfter(grace);
+        try
+        {
+            await app.StopAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // Requests that outlast the grace time are cut off, as promised.
+        }
+    }
+}

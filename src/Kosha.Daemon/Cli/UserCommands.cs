@@ -1,0 +1,94 @@
+using System.CommandLine;
+using System.Globalization;
+using Kosha.Daemon.Auth;
+using Kosha.Storage.Accounts;
+
+namespace Kosha.Daemon.Cli;
+
+/// <summary><c>kosha user …</c></summary>
+internal static class UserCommands
+{
+    public static Command Create(CommandLine line)
+    {
+        var command = new Command("user", "Add and manage users.");
+        command.Subcommands.Add(Add(line));
+        command.Subcommands.Add(List(line));
+        command.Subcommands.Add(Passwd(line));
+        command.Subcommands.Add(SetEnabled(line, "disable", "Let a user sign in nowhere. The files stay.", enabled: false));
+        command.Subcommands.Add(SetEnabled(line, "enable", "Let a disabled user sign in again.", enabled: true));
+        return command;
+    }
+
+    private static Argument<string> Name() => new("NAME") { Description = "The username." };
+
+    private static Option<bool> PasswordStdin() => new("--password-stdin")
+    {
+        Description = "Read the password from the first line of standard input.",
+        Required = true,
+    };
+
+    private static Command Add(CommandLine line)
+    {
+        var name = Name();
+        var admin = new Option<bool>("--admin") { Description = "Make the user an administrator." };
+        var plan = new Option<string>("--plan") { Description = "The plan that limits the user.", DefaultValueFactory = _ => "default" };
+        var email = new Option<string?>("--email") { Description = "The user may sign in by this too." };
+        var command = new Command("add", "Add a user.") { name, PasswordStdin(), admin, plan, email };
+        command.SetAction((parsed, _) => line.RunAsync("kosha user add", (installation, ct) =>
+            installation.Users.AddAsync(new(parsed.GetRequiredValue(name), ReadPasswordHash())
+            {
+                Email = parsed.GetValue(email),
+                IsAdmin = parsed.GetValue(admin),
+                Plan = parsed.GetRequiredValue(plan),
+            }, ct)));
+        return command;
+    }
+
+    private static Command List(CommandLine line)
+    {
+        var command = new Command("list", "List all users.");
+        command.SetAction((_, _) => line.RunAsync("kosha user list", async (installation, ct) =>
+        {
+            var rows = (await installation.Users.ListAsync(ct)).Select(user => new[]
+            {
+                user.Username, user.Email ?? "-", user.IsAdmin ? "admin" : "user", user.Plan,
+                user.UsedBytes.ToString(CultureInfo.InvariantCulture), State(user),
+            });
+            TextTable.Write(Console.Out, ["NAME", "EMAIL", "ROLE", "PLAN", "USED BYTES", "STATE"], rows);
+        }));
+        return command;
+    }
+
+    private static string State(UserRow user) =>
+        user.DisabledAt is { } since ? $"disabled since {since:yyyy-MM-dd}" : "active";
+
+    private static Command Passwd(CommandLine line)
+    {
+        var name = Name();
+        var command = new Command("passwd", "Set a new password. The old one ends at once.") { name, PasswordStdin() };
+        command.SetAction((parsed, _) => line.RunAsync("kosha user passwd", async (installation, ct) =>
+        {
+            var username = parsed.GetRequiredValue(name);
+            await installation.Users.SetPasswordAsync(username, ReadPasswordHash(), ct);
+            FirstAdministrator.ForgetPassword(installation.Folder, username);
+        }));
+        return command;
+    }
+
+    private static Command SetEnabled(CommandLine line, string verb, string description, bool enabled)
+    {
+        var name = Name();
+        var command = new Command(verb, description) { name };
+        command.SetAction((parsed, _) => line.RunAsync($"kosha user {verb}", (installation, ct) =>
+            installation.Users.SetEnabledAsync(parsed.GetRequiredValue(name), enabled, ct)));
+        return command;
+    }
+
+    private static string ReadPasswordHash()
+    {
+        var password = Console.In.ReadLine() ?? "";
+        return Passwords.Problem(password) is { } problem
+            ? throw new OperatorException($"The password on standard input is not good: {problem}")
+            : Passwords.Hash(password);
+    }
+}

@@ -1,0 +1,123 @@
+using System.Globalization;
+
+namespace Kosha.Daemon;
+
+/// <summary>
+/// The folder that holds the state of an installation: private Postgres, blobs, spool, secrets. Its mode is 0700. Who
+/// holds its lock may run the Postgres in it; the lock goes with the process, however that ends.
+/// </summary>
+internal sealed class DataFolder
+{
+    /// <summary>Also the mark by which Kosha knows a folder of its own.</summary>
+    public const string LockName = "kosha.lock";
+
+    public const UnixFileMode PrivateFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    public const UnixFileMode PrivateFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private DataFolder(string path) => Path = path;
+
+    public string Path { get; }
+
+    public string this[string name] => System.IO.Path.Combine(Path, name);
+
+    /// <summary>Makes the folder if it is not there, and sees that it may be used.</summary>
+    /// <exception cref="OperatorException">It is somebody else's, or cannot be written.</exception>
+    public static DataFolder Open(string path)
+    {
+        try
+        {
+            if (!Directory.Exists(path))
+                Directory.CreateDirectory(path, PrivateFolder);
+            else if (Refusal(path) is { } refusal)
+                throw new OperatorException(refusal);
+            else if (File.GetUnixFileMode(path) != PrivateFolder)
+                File.SetUnixFileMode(path, PrivateFolder);
+            Probe(path);
+            return new(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperatorException($"The data folder {path} cannot be used by the user '{Environment.UserName}' "
+                + $"({e.Message}). Give the folder to this user, or choose another with --DataDirectory=FOLDER.", e);
+        }
+    }
+
+    /// <summary>Why an existing folder may not become Kosha's; null if it may.</summary>
+    public static string? Refusal(string path)
+    {
+        if (File.Exists(System.IO.Path.Combine(path, LockName)))
+            return null;
+        // A fresh file system has a lost+found.
+        var foreign = Directory.EnumerateFileSystemEntries(path).Select(System.IO.Path.GetFileName)
+            .FirstOrDefault(name => name != "lost+found");
+        return foreign is null ? null
+            : $"The folder {path} is not Kosha's and not empty (it holds '{foreign}'). Choose an empty or a new folder "
+            + "with --DataDirectory=FOLDER.";
+    }
+
+    /// <summary>Writes and removes a file.</summary>
+    public static void Probe(string path)
+    {
+        var probe = System.IO.Path.Combine(path, $".probe-{Environment.ProcessId}");
+        File.WriteAllText(probe, "");
+        File.Delete(probe);
+    }
+
+    /// <summary>Takes the lock; null if another process holds it.</summary>
+    /// <param name="holder">What the holder does, in words for <see cref="Holder"/>.</param>
+    public IDisposable? TryLock(string holder)
+    {
+        FileStream stream;
+        try
+        {
+            stream = new(this[LockName], new FileStreamOptions
+            {
+                Mode = FileMode.OpenOrCreate,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.None,
+                UnixCreateMode = PrivateFile,
+            });
+        }
+        catch (IOException e) when (e is not FileNotFoundException and not DirectoryNotFoundException)
+        {
+            return null;
+        }
+        File.WriteAllText(this[HolderName],
+            string.Create(CultureInfo.InvariantCulture, $"{holder}\n{Environment.ProcessId}\n"));
+        return stream;
+    }
+
+    private const string HolderName = "kosha.holder";
+
+    /// <summary>Who took the lock last, and under which process id; empty if nobody knows.</summary>
+    public (string What, string Pid) Holder()
+    {
+        try
+        {
+            var lines = File.ReadAllLines(this[HolderName]);
+            return lines.Length < 2 ? ("", "") : (lines[0], lines[1]);
+        }
+        catch (IOException)
+        {
+            return ("", "");
+        }
+    }
+
+    /// <summary>Writes a file that only its owner may read, all or nothing, and durably.</summary>
+    public void WritePrivate(string name, string text)
+    {
+        var temporary = this[name + ".new"];
+        File.Delete(temporary);
+        using (var stream = new FileStream(temporary, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = PrivateFile,
+        }))
+        {
+            stream.Write(System.Text.Encoding.UTF8.GetBytes(text));
+            stream.Flush(flushToDisk: true);
+        }
+        File.Move(temporary, this[name], overwrite: true);
+    }
+}

@@ -1,0 +1,104 @@
+using System.Net;
+using Kosha.Daemon.Configuration;
+using Serilog.Events;
+
+namespace Kosha.Daemon;
+
+/// <summary>Where the log goes to be read.</summary>
+public enum LogFormat
+{
+    /// <summary>One line an event, for people.</summary>
+    Text,
+
+    /// <summary>One JSON object a line (CLEF), for machines.</summary>
+    Json,
+}
+
+/// <summary>
+/// Every setting of the daemon, typed, checked and with its default. Sources, later over earlier: these defaults,
+/// /etc/kosha/kosha.json, the environment (DATABASE_URL, then KOSHA_Http__Listen), the command line (--Http:Listen=…).
+/// </summary>
+public sealed partial class KoshaOptions
+{
+    /// <summary>State of this installation; an absolute path.</summary>
+    public string DataDirectory { get; }
+
+    public IReadOnlyList<ListenAddress> HttpListen { get; }
+
+    /// <summary>A PEM or PFX file; null: none.</summary>
+    public string? HttpCertificate { get; }
+
+    /// <summary>The PEM file of the certificate's key, if it stands in a file of its own.</summary>
+    public string? HttpCertificateKey { get; }
+
+    public bool HttpSelfSigned { get; }
+
+    /// <summary>Only these may say by X-Forwarded-… for whom they ask.</summary>
+    public IReadOnlyList<IPNetwork> HttpTrustedProxies { get; }
+
+    public bool HttpAllowInsecure { get; }
+
+    /// <summary>In Npgsql's form; null: the private cluster.</summary>
+    public string? DatabaseConnectionString { get; }
+
+    public bool DatabaseTransactionPooler { get; }
+
+    public string BlobsDirectory { get; }
+
+    public string SpoolDirectory { get; }
+
+    /// <summary>All spools together, in bytes.</summary>
+    public long SpoolMaxBytes { get; }
+
+    /// <summary>Of the first administrator; null: a random one.</summary>
+    public string? AdminPassword { get; }
+
+    public bool WebDavInfiniteDepth { get; }
+
+    public LogEventLevel LogLevel { get; }
+
+    public LogFormat LogFormat { get; }
+
+    /// <summary>How long running requests may go on after the daemon was told to stop.</summary>
+    public TimeSpan ShutdownGrace { get; }
+
+    /// <summary>Every problem, each one line that begins with its key; empty if Kosha can start with these settings.</summary>
+    public IReadOnlyList<string> Problems { get; }
+
+    /// <summary>What holds and where it comes from, for people.</summary>
+    internal IReadOnlyList<EffectiveSetting> Effective { get; }
+
+    internal KoshaOptions(GivenSettings given)
+    {
+        var reader = new SettingsReader(given);
+        DataDirectory = ReadDataDirectory(reader);
+        HttpListen = ReadListen(reader);
+        HttpCertificate = NullIfEmpty(reader.Text("Http:Certificate", ""));
+        HttpCertificateKey = NullIfEmpty(reader.Text("Http:CertificateKey", ""));
+        HttpSelfSigned = reader.Flag("Http:SelfSigned", false);
+        HttpTrustedProxies = ReadProxies(reader);
+        HttpAllowInsecure = reader.Flag("Http:AllowInsecure", false);
+        DatabaseConnectionString = ReadConnectionString(reader);
+        DatabaseTransactionPooler = reader.Choice("Database:Pooler", false, ("", false), ("transaction", true));
+        if (reader.Choice("Blobs:Store", false, ("disk", false), ("s3", true)))
+            reader.Problem("Blobs:Store", "'s3' is not there yet; use 'disk'.");
+        BlobsDirectory = ReadDirectory(reader, "Blobs:Directory", Path.Combine(DataDirectory, "blobs"));
+        SpoolDirectory = ReadDirectory(reader, "Spool:Directory", Path.Combine(DataDirectory, "spool"));
+        SpoolMaxBytes = reader.Number("Spool:MaxBytes", 64L << 30, 1 << 20, long.MaxValue);
+        AdminPassword = ReadAdminPassword(reader);
+        WebDavInfiniteDepth = reader.Flag("WebDav:InfiniteDepth", false);
+        LogLevel = reader.Choice("Log:Level", LogEventLevel.Information, ("debug", LogEventLevel.Debug),
+            ("information", LogEventLevel.Information), ("warning", LogEventLevel.Warning), ("error", LogEventLevel.Error));
+        LogFormat = reader.Choice("Log:Format", LogFormat.Text, ("text", LogFormat.Text), ("json", LogFormat.Json));
+        ShutdownGrace = TimeSpan.FromSeconds(reader.Number("Shutdown:GraceSeconds", 30, 0, 3600));
+        CheckTls(reader);
+        CheckInsecure(reader);
+        reader.RefuseUnknownKeys();
+        Problems = reader.Problems;
+        Effective = reader.Effective;
+    }
+
+    /// <summary>Every key that exists.</summary>
+    internal static IReadOnlyList<string> Keys { get; } =
+        [.. new KoshaOptions(new GivenSettings()).Effective.Select(setting => setting.Key)];
+}

@@ -1,0 +1,45 @@
+using System.Net;
+using System.Net.Sockets;
+using Kosha.Daemon.Configuration;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+
+namespace Kosha.Daemon.Web;
+
+/// <summary>The addresses of the daemon, before and after it listens.</summary>
+internal static class Listening
+{
+    /// <summary>Why these addresses cannot be had, one line each.</summary>
+    public static IReadOnlyList<string> Problems(KoshaOptions options) =>
+        [.. options.HttpListen.Select(Problem).OfType<string>()];
+
+    private static string? Problem(ListenAddress address)
+    {
+        try
+        {
+            using var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(
+                new IPEndPoint(address.Address, address.Port));
+            socket.Listen(1);
+            return null;
+        }
+        catch (SocketException e)
+        {
+            return $"Http:Listen: {address} cannot be used: " + e.SocketErrorCode switch
+            {
+                SocketError.AddressAlreadyInUse => "another program listens there. Stop it, or choose another port, such as "
+                    + $"--Http:Listen={address with { Port = Other(address.Port) }}.",
+                SocketError.AccessDenied => "ports below 1024 need a right that this user has not. Choose a higher one, such as "
+                    + $"--Http:Listen={address with { Port = Other(address.Port) }}.",
+                SocketError.AddressNotAvailable => "this machine has no such address.",
+                _ => e.Message,
+            };
+        }
+    }
+
+    private static int Other(int port) => port is < 1024 or > 65_000 ? 8080 : port + 1;
+
+    /// <summary>The addresses that really listen, the secure ones first, as a person on this machine would type them.</summary>
+    public static IReadOnlyList<Uri> Urls(WebApplication app) =>
+        [.. app.Urls.Select(url => new Uri(url.Replace("[::]", "localhost", StringComparison.Ordinal)
+                .Replace("0.0.0.0", "localhost", StringComparison.Ordinal)))
+            .OrderByDescending(url => url.Scheme, StringComparer.Ordinal)];
+}

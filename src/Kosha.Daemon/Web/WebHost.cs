@@ -1,0 +1,69 @@
+using Kosha.Daemon.Auth;
+using Kosha.Storage;
+using Kosha.Storage.Accounts;
+using Kosha.Storage.Blobs;
+using Kosha.Storage.Tree;
+using Microsoft.AspNetCore.HttpOverrides;
+
+namespace Kosha.Daemon.Web;
+
+/// <summary>The web application: what runs in which order for each request.</summary>
+internal static class WebHost
+{
+    public static WebApplication Build(
+        KoshaOptions options, Installation installation, IBlobStore blobs, SpoolFolder spools, ILoggerFactory loggers)
+    {
+        // Empty: Kosha reads its settings itself, and nothing watches files for changes.
+        var builder = WebApplication.CreateEmptyBuilder(new() { ContentRootPath = AppContext.BaseDirectory });
+        builder.Services.AddSingleton(loggers);
+        builder.Services.AddLogging();
+        builder.Services.AddRoutingCore();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
+        AddServices(builder.Services, installation, blobs, spools);
+        KestrelSetup.Use(builder, options, installation.Folder);
+        var app = builder.Build();
+        if (options.HttpTrustedProxies.Count > 0)
+            app.UseForwardedHeaders(Forwarded(options));
+        app.UseMiddleware<FailedRequests>();
+        app.UseSecurityHeaders();
+        app.UseRouting();
+        app.UseMiddleware<BasicAuthentication>();
+        app.MapPlainPages();
+        return app;
+    }
+
+    private static void AddServices(
+        IServiceCollection services, Installation installation, IBlobStore blobs, SpoolFolder spools)
+    {
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(installation.Database);
+        services.AddSingleton(installation.Users);
+        services.AddSingleton<AppPasswordTable>();
+        services.AddSingleton<SignInFailures>();
+        services.AddSingleton<CredentialCache>();
+        services.AddSingleton<SignIn>();
+        services.AddSingleton<UsageTable>();
+        services.AddSingleton<NodeTree>();
+        services.AddSingleton<LockTable>();
+        services.AddSingleton(blobs);
+        services.AddSingleton(spools);
+        services.AddSingleton<Vault>();
+        services.AddSingleton<Readiness>();
+    }
+
+    private static ForwardedHeadersOptions Forwarded(KoshaOptions options)
+    {
+        var forwarded = new ForwardedHeadersOptions
+        {
+            ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto
+                | ForwardedHeaders.XForwardedHost,
+            // Any number of hops, as long as each is trusted.
+            ForwardLimit = null,
+        };
+        forwarded.KnownProxies.Clear();
+        forwarded.KnownIPNetworks.Clear();
+        foreach (var network in options.HttpTrustedProxies)
+            forwarded.KnownIPNetworks.Add(network);
+        return forwarded;
+    }
+}

@@ -1,0 +1,61 @@
+using Dapper;
+
+namespace Kosha.Storage.Accounts;
+
+/// <summary>
+/// The table <c>sign_in_failures</c>: how often a sign-in failed, by subject (a user at an address, or an address), in
+/// windows that begin with the first failure. Counted here, the limit holds across daemons and restarts.
+/// </summary>
+public sealed class SignInFailures(Database database)
+{
+    /// <summary>How long a failure counts.</summary>
+    public static readonly TimeSpan Window = TimeSpan.FromMinutes(10);
+
+    /// <summary>Rows of past windows removed with each failure: more than one adds, so the table stays small.</summary>
+    private const int CleanupBatch = 20;
+
+    private const string SqlSecondsToWait = """
+        select ceil(extract(epoch from max(f.window_start + @Window - now())))::int
+        from sign_in_failures f join unnest(@subjects, @limits) as l (subject, most) on l.subject = f.subject
+        where f.failures >= l.most and f.window_start > now() - @Window
+        """;
+
+    /// <summary>How long to wait until the next attempt; null if none of the subjects has reached its limit.</summary>
+    public Task<TimeSpan?> WaitAsync(string[] subjects, int[] limits, CancellationToken ct) =>
+        database.ReadAsync(async connection =>
+        {
+            var seconds = await connection.ExecuteScalarAsync<int?>(
+                new CommandDefinition(SqlSecondsToWait, new { subjects, limits, Window }, cancellationToken: ct));
+            return seconds is { } s ? TimeSpan.FromSeconds(Math.Max(1, s)) : (TimeSpan?)null;
+        }, ct);
+
+    // Subjects in order, so that two failures at once cannot wait for each other in a circle.
+    private const string SqlCount = """
+        insert into sign_in_failures as f (subject, failures, window_start)
+        select subject, 1, now() from unnest(@subjects) as subject order by subject
+        on conflict (subject) do update set
+            failures = case when f.window_start > now() - @Window then f.failures + 1 else 1 end,
+            window_start = case when f.window_start > now() - @Window then f.window_start else now() end
+        """;
+
+    private const string SqlCleanUp = """
+        delete from sign_in_failures where subject in (
+            select subject from sign_in_failures where window_start < now() - @Window
+            order by window_start limit @CleanupBatch for update skip locked)
+        """;
+
+    /// <summary>Counts one failure for each subject.</summary>
+    public Task CountAsync(string[] subjects, CancellationToken ct) => database.WriteAsync(async transaction =>
+    {
+        var connection = transaction.Connection!;
+        await connection.ExecuteAsync(SqlCount, new { subjects, Window }, transaction);
+        await connection.ExecuteAsync(SqlCleanUp, new { Window, CleanupBatch }, transaction);
+    }, ct);
+
+    private const string SqlForget = "delete from sign_in_failures where subject = @subject";
+
+    /// <summary>A success ends the count of this subject.</summary>
+    public Task ForgetAsync(string subject, CancellationToken ct) => database.WriteAsync(transaction =>
+        transaction.Connection!.ExecuteAsync(
+            new CommandDefinition(SqlForget, new { subject }, transaction, cancellationToken: ct)), ct);
+}

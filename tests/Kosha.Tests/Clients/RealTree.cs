@@ -1,0 +1,57 @@
+using System.Text;
+
+namespace Kosha.Tests.Clients;
+
+/// <summary>Files as people have them: a part of the .NET SDK that is installed here, and names that hurt.</summary>
+public static class RealTree
+{
+    private const long MaxFileBytes = 512 << 10;
+
+    /// <summary>Names of one folder. Two differ in case alone; one is decomposed Unicode (NFD), as Finder sends.</summary>
+    public static readonly IReadOnlyList<string> DifficultNames =
+    [
+        "two  spaces and a +plus+", "100%", "%41 is not A", "#hash", "a&b=c;d", "it's \"quoted\"",
+        "🎉 émoji 中文", "Mu\u0308ller in NFD", "Müller in NFC", "README", "readme", "semi;colon", "question?mark",
+        "star*", "[brackets]", "~tilde", ".hidden", "a.b..c", "comma,", "<angle>", "pipe|", "colon:", "$dollar",
+        "`tick`", new('x', 255), string.Concat(Enumerable.Repeat("ä", 127)),
+    ];
+
+    /// <summary>Copies up to <paramref name="count"/> files with their folders and times; adds the difficult names.</summary>
+    public static void Copy(int count, string target)
+    {
+        var sdk = Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "../../../sdk");
+        var source = Path.GetFullPath(Directory.Exists(sdk) ? sdk : "/usr/share");
+        var files = Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories)
+            .Where(file => new FileInfo(file) is { LinkTarget: null } info && info.Length <= MaxFileBytes)
+            .Order(StringComparer.Ordinal).Take(count - DifficultNames.Count);
+        foreach (var file in files)
+        {
+            var copy = Path.Combine(target, Path.GetRelativePath(source, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+        AddDifficultNames(Path.Combine(target, "names"));
+    }
+
+    /// <summary>Files with the difficult names, each with content and a time of its own, and a folder of one.</summary>
+    public static void AddDifficultNames(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (var (index, name) in DifficultNames.Index())
+        {
+            var file = Path.Combine(folder, name);
+            File.WriteAllText(file, index == 0 ? "" : name, Encoding.UTF8);
+            File.SetLastWriteTimeUtc(file, new DateTime(1971, 3, 4, 5, 6, 7, DateTimeKind.Utc).AddDays(index * 900));
+        }
+        var below = Directory.CreateDirectory(Path.Combine(folder, "folder #1 100%"));
+        File.WriteAllText(Path.Combine(below.FullName, "Ünï cödé"), "below");
+    }
+
+    /// <summary>Path (NFC, relative), size and time in whole seconds of every file.</summary>
+    public static IReadOnlyList<(string Path, long Size, DateTime Time)> Describe(string folder) =>
+        [.. from file in new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories)
+            let path = Path.GetRelativePath(folder, file.FullName).Normalize(NormalizationForm.FormC)
+            let time = file.LastWriteTimeUtc
+            orderby path
+            select (path, file.Length, time.AddTicks(-(time.Ticks % TimeSpan.TicksPerSecond)))];
+}

@@ -1,0 +1,94 @@
+using System.Globalization;
+using Kosha.Tests.Infrastructure;
+using Xunit;
+
+namespace Kosha.Tests.Robustness;
+
+/// <summary>
+/// A folder of 10,000 children, on an external database of which the log shows every statement: few statements, flat
+/// memory, and nothing held for a client that stops reading.
+/// </summary>
+[Collection(Alone.Name)]
+public sealed class ListingTests(SharedPostgres postgres)
+{
+    private const int Children = 10_000;
+    private const int StalledClients = 60;
+    private const int MaxStatements = 10;
+    private const long MaxMemoryKilobytes = 250_000;
+
+    [Fact]
+    public async Task Ten_thousand_children_need_few_statements_little_memory_and_no_waiting_connection()
+    {
+        var server = await postgres.Durable;
+        var connectionString = await server.NewEmptyDatabaseAsync();
+        await using var kosha = await KoshaProcess.StartNewAsync(("Database:ConnectionString", connectionString));
+        using var drive = await kosha.NewDriveAsync();
+        await FillAsync(drive);
+
+        await CountStatementsAsync(drive, server, connectionString);
+        await StallAsync(drive, connectionString);
+        Assert.InRange(ProcessTree.KilobytesOf(kosha.Pid, "VmHWM"), 1, MaxMemoryKilobytes);
+        await kosha.StopAsync();
+    }
+
+    private static async Task FillAsync(DavClient drive)
+    {
+        (await drive.MkcolAsync("many")).Must(201);
+        await Parallel.ForAsync(0, Children, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, _) =>
+            (await drive.PutAsync(string.Create(CultureInfo.InvariantCulture, $"many/file-{i:D5}.txt"), [])).Must(201));
+    }
+
+    private static async Task CountStatementsAsync(DavClient drive, TestPostgres server, string connectionString)
+    {
+        // The second listing of all is counted: the first may prepare statements and verify a password.
+        Assert.Equal(Children, (await drive.ListAsync("many")).Names.Count());
+        await Sql.ExecuteAsync(connectionString, "alter role kosha set log_statement = 'all'");
+        await Sql.ExecuteAsync(connectionString, """
+            select count(pg_terminate_backend(pid)) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()
+            """);
+        await Eventually.TrueAsync("Kosha reconnects", async () => (await drive.PropfindAsync("", "0")).Status == 207);
+
+        var before = server.Log.Length;
+        Assert.Equal(Children, (await drive.ListAsync("many")).Names.Count());
+        await Sql.ExecuteAsync(connectionString, "select 'all is logged'");
+        var log = server.Log[before..];
+        await Sql.ExecuteAsync(connectionString, "alter role kosha reset log_statement");
+        var statements = log.Split('\n').Count(IsStatement) - 1;
+        Assert.True(statements is > 0 and <= MaxStatements, $"{statements} statements:\n{log}");
+    }
+
+    private static bool IsStatement(string line) =>
+        line.Contains("LOG:  statement: ", StringComparison.Ordinal)
+        || line.Contains("LOG:  execute ", StringComparison.Ordinal);
+
+    private static async Task StallAsync(DavClient drive, string connectionString)
+    {
+        var stalled = new List<RawConnection>();
+        try
+        {
+            for (var i = 0; i < StalledClients; i++)
+            {
+                stalled.Add(await RawConnection.OpenAsync(drive.Server, receiveBuffer: 4096));
+                await stalled[i].SendHeadAsync(drive, "PROPFIND", "many", "Depth: 1", "Content-Length: 0");
+                Assert.StartsWith("HTTP/1.1 207", await stalled[i].ReadHeadAsync(), StringComparison.Ordinal);
+            }
+            await Eventually.TrueAsync("no connection works for clients that do not read",
+                async () => (long)(await Sql.ExecuteAsync(connectionString, SqlBusyConnections))! == 0);
+            // Others are served meanwhile, writes too.
+            for (var i = 0; i < 20; i++)
+                (await drive.PutAsync("beside", i.ToString(CultureInfo.InvariantCulture))).Must(201, 204);
+            Assert.Equal(Children, (await drive.ListAsync("many")).Names.Count());
+            Assert.Equal(0L, await Sql.ExecuteAsync(connectionString, SqlBusyConnections));
+        }
+        finally
+        {
+            stalled.ForEach(connection => connection.Dispose());
+        }
+    }
+
+    private const string SqlBusyConnections = """
+        select count(*) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'
+        """;
+}
