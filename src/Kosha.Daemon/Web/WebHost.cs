@@ -3,6 +3,7 @@ using Kosha.Storage;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
+using Kosha.WebDav;
 using Microsoft.AspNetCore.HttpOverrides;
 
 namespace Kosha.Daemon.Web;
@@ -29,6 +30,7 @@ internal static class WebHost
         app.UseRouting();
         app.UseMiddleware<BasicAuthentication>();
         app.MapPlainPages();
+        app.MapWebDav(new WebDavOptions { InfiniteDepth = options.WebDavInfiniteDepth });
         return app;
     }
 
