@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Kosha.WebDav.Methods;
 
-/// <summary>Collects what a PROPPATCH wants, in the order of the document; the last word on a property counts.</summary>
+/// <summary>Collects what a PROPPATCH wants, in its order; the last word on a property counts.</summary>
 internal sealed class PropertyDraft
 {
     private enum Meaning

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.StaticFiles;
 
 namespace Kosha.WebDav.Xml;
 
-/// <summary>What one response of a multistatus is about. Used again for each, so that listings allocate little.</summary>
+/// <summary>What one response of a multistatus is about. Used again for each, to allocate little.</summary>
 internal sealed class ResponseEntry
 {
     public required FileNode Node { get; set; }

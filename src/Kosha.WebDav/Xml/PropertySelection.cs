@@ -58,7 +58,7 @@ internal sealed class PropertySelection
     };
 
     private static Wanted[] Listing(Listed listed) =>
-        [.. LiveProperties.Table.Where(one => one.Listed.HasFlag(listed)).Select(one => Want(one.Name, isNamed: false))];
+        [.. LiveProperties.Table.Where(one => one.Listed.HasFlag(listed)).Select(one => Want(one.Name, false))];
 
     private static Wanted Want(PropertyName name, bool isNamed) =>
         new(name, name.EmptyElement(), LiveProperties.ByName.GetValueOrDefault(name), isNamed);
