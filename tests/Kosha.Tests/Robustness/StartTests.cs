@@ -91,7 +91,9 @@ public sealed class StartTests
     {
         await using var kosha = new KoshaProcess();
         (await kosha.CommandAsync("config", "check")).MustSucceed();
-        Refused(await kosha.CommandAsync("config", "check", "--Http:Listen=nonsense"), "Http:Listen");
+        var refused = await kosha.CommandAsync("config", "check", "--Http:Listen=nonsense");
+        Assert.NotEqual(0, refused.ExitCode);
+        Assert.Contains("'nonsense' is not an address", refused.All);
     }
 
     // One message: no stack trace, no repetition, little more than a line a problem.
