@@ -21,7 +21,8 @@ internal sealed class PropertySelection
     private static readonly Wanted[] All = Listing(Listed.AllProp);
 
     // Explorer shows hidden and read-only files by their attributes, and reads nothing else that is dead.
-    private static readonly Wanted[] ForExplorer = [.. Listing(Listed.Explorer), Want(WindowsAttributes, isNamed: false)];
+    private static readonly Wanted[] ForExplorer =
+        [.. Listing(Listed.Explorer), Want(WindowsAttributes, isNamed: false)];
 
     private static readonly Wanted[] Known =
         [.. LiveProperties.Table.Select(live => Want(live.Name, isNamed: false))];
@@ -57,7 +58,7 @@ internal sealed class PropertySelection
     };
 
     private static Wanted[] Listing(Listed listed) =>
-        [.. LiveProperties.Table.Where(live => live.Listed.HasFlag(listed)).Select(live => Want(live.Name, isNamed: false))];
+        [.. LiveProperties.Table.Where(one => one.Listed.HasFlag(listed)).Select(one => Want(one.Name, false))];
 
     private static Wanted Want(PropertyName name, bool isNamed) =>
         new(name, name.EmptyElement(), LiveProperties.ByName.GetValueOrDefault(name), isNamed);
