@@ -33,7 +33,11 @@ internal static class ChildProcess
 
     /// <summary>The absolute path of a program; null if it is not installed.</summary>
     public static string? Find(string name) => SearchPath.Split(':', StringSplitOptions.RemoveEmptyEntries)
-        .Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+        .Select(folder => Path.Combine(folder, name)).FirstOrDefault(IsProgram);
+
+    // A link that leads nowhere also "exists".
+    private static bool IsProgram(string path) =>
+        File.Exists(path) && new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true) is null or { Exists: true };
 
     public static async Task<ChildResult> RunAsync(
         string file, IEnumerable<string> arguments, string folder, CancellationToken ct, string input = "")
