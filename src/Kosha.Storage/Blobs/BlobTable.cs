@@ -1,5 +1,4 @@
 using Dapper;
-using Npgsql;
 
 namespace Kosha.Storage.Blobs;
 
@@ -82,29 +81,23 @@ internal sealed class BlobTable(Database database)
         throw new StorageException(StorageFault.LimitReached, "This content was damaged and healed too often.");
     }
 
-    /// <summary>The bytes of a claim are there: a damaged blob gets its new key, and the old one is doomed.</summary>
-    private const string SqlMakeLive = """
+    /// <summary>
+    /// Part of the naming transaction, after the node's row, whose foreign key proves that the blob's row is there: its
+    /// bytes are there too. A damaged blob gets its new key, and the old one is doomed. Anything but true: the blob
+    /// changed since it was claimed, and must be claimed again. A live row, perhaps in use by many, is not written.
+    /// </summary>
+    internal const string SqlMakeLive = """
         with old as (
-            select id, object_key from blobs where id = @BlobId and state <> 'live' for update
+            -- Not "for update": concurrent namings of one content hold the key share of their foreign keys already.
+            select id, object_key from blobs where id = @BlobId and state <> 'live' for no key update
         ), healed as (
             update blobs b set state = 'live', condemned_at = null, object_key = @Key
             from old where b.id = old.id and (b.state <> 'damaged' or @MustStore) and (b.object_key = @Key or b.state = 'damaged')
             returning b.id
+        ), doomed as (
+            update blob_objects set doomed_at = now()
+            where key in (select object_key from old join healed using (id) where object_key <> @Key)
         )
-        update blob_objects set doomed_at = now()
-        where key in (select object_key from old join healed using (id) where object_key <> @Key);
-        select state = 'live' from blobs where id = @BlobId;
+        select exists (select from healed) or exists (select from blobs where id = @BlobId and state = 'live');
         """;
-
-    /// <summary>
-    /// Part of the naming transaction, after the node's row, whose foreign key proves that the blob's row is there.
-    /// <see cref="BlobGoneException"/> if it became damaged since it was claimed.
-    /// </summary>
-    public static async Task MakeLiveAsync(NpgsqlTransaction transaction, BlobClaim claim, CancellationToken ct)
-    {
-        var isLive = await transaction.Connection!.QuerySingleOrDefaultAsync<bool?>(
-            new(SqlMakeLive, claim, transaction, cancellationToken: ct));
-        if (isLive != true)
-            throw new BlobGoneException();
-    }
 }

@@ -7,7 +7,7 @@ public static class RealTree
 {
     private const long MaxFileBytes = 512 << 10;
 
-    /// <summary>Names of one folder. Two differ in case alone; one is decomposed Unicode (NFD), as Finder sends.</summary>
+    /// <summary>Names of one folder. Two differ in case alone; one is decomposed (NFD), as Finder sends.</summary>
     public static readonly IReadOnlyList<string> DifficultNames =
     [
         "two  spaces and a +plus+", "100%", "%41 is not A", "#hash", "a&b=c;d", "it's \"quoted\"",
@@ -16,7 +16,7 @@ public static class RealTree
         "`tick`", new('x', 255), string.Concat(Enumerable.Repeat("ä", 127)),
     ];
 
-    /// <summary>Copies up to <paramref name="count"/> files with their folders and times; adds the difficult names.</summary>
+    /// <summary>Copies files with their folders and times, and adds the difficult names: so many in all.</summary>
     public static void Copy(int count, string target)
     {
         var sdk = Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "../../../sdk");

@@ -1,3 +1,4 @@
+using Kosha.Storage;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
@@ -14,7 +15,7 @@ public sealed class SharedPostgres : IAsyncDisposable
     private readonly Lazy<Task<TestPostgres>> durable = new(() => TestPostgres.StartAsync(durable: true));
 
     /// <summary>For tests of storage alone: a database with the schema.</summary>
-    public async Task<Storage.Database> NewDatabaseAsync() => await (await fast.Value).NewDatabaseAsync();
+    public async Task<Database> NewDatabaseAsync() => await (await fast.Value).NewDatabaseAsync();
 
     /// <summary>For a Kosha with an external database.</summary>
     public Task<TestPostgres> Durable => durable.Value;

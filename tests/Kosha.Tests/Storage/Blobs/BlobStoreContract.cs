@@ -1,0 +1,122 @@
+using Kosha.Storage;
+using Kosha.Storage.Blobs;
+using Kosha.Tests.Infrastructure;
+using Xunit;
+
+namespace Kosha.Tests.Storage.Blobs;
+
+/// <summary>What every <see cref="IBlobStore"/> promises, run against each of them.</summary>
+public abstract class BlobStoreContract : IDisposable
+{
+    private readonly TestFolder folder = new();
+    private readonly SpoolFolder spools;
+
+    protected BlobStoreContract()
+    {
+        spools = new(folder.NewFolder("spool"), 64 << 20);
+        spools.Prepare();
+    }
+
+    /// <summary>Empty.</summary>
+    protected abstract IBlobStore Store { get; }
+
+    protected TestFolder Folder => folder;
+
+    public void Dispose()
+    {
+        folder.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private Task<Spool> SpoolAsync(byte[] content) =>
+        spools.ReceiveAsync(new MemoryStream(content), null, null, () => new(default, ""), CancellationToken.None);
+
+    private async Task<string> PutAsync(byte[] content, int generation = 1)
+    {
+        await using var spool = await SpoolAsync(content);
+        var key = Store.Key(spool.Sha256, generation);
+        await Store.PutAsync(key, spool, CancellationToken.None);
+        // The spool is whole after a put: a lost race for the name puts it again.
+        await Store.PutAsync(key, spool, CancellationToken.None);
+        return key;
+    }
+
+    private async Task<byte[]> ReadAsync(string key, long offset, long length)
+    {
+        await using var stream = await Store.OpenAsync(key, offset, length, CancellationToken.None);
+        using var bytes = new MemoryStream();
+        await stream.CopyToAsync(bytes);
+        return bytes.ToArray();
+    }
+
+    private static byte[] Content(int size)
+    {
+        var content = new byte[size];
+        new Random(size).NextBytes(content);
+        return content;
+    }
+
+    [Fact]
+    public Task A_fresh_store_passes_its_check() => Store.CheckAsync(CancellationToken.None);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(100_000)]
+    [InlineData(3_000_000)]
+    public async Task Bytes_come_back_whole_and_in_part(int size)
+    {
+        await Store.CheckAsync(CancellationToken.None);
+        var content = Content(size);
+        var key = await PutAsync(content);
+        Assert.Equal(size, await Store.FindSizeAsync(key, CancellationToken.None));
+        Assert.Equal(content, await ReadAsync(key, 0, size));
+        Assert.Equal(content[(size / 2)..], await ReadAsync(key, size / 2, size - (size / 2)));
+    }
+
+    [Fact]
+    public async Task Generations_are_objects_of_their_own()
+    {
+        await Store.CheckAsync(CancellationToken.None);
+        var (first, second) = (await PutAsync(Content(10)), await PutAsync(Content(10), generation: 2));
+        Assert.NotEqual(first, second);
+        await Store.DeleteAsync(first, CancellationToken.None);
+        Assert.Null(await Store.FindSizeAsync(first, CancellationToken.None));
+        Assert.Equal(10, await Store.FindSizeAsync(second, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task What_is_not_there_is_damaged_to_read_and_nothing_to_delete()
+    {
+        await Store.CheckAsync(CancellationToken.None);
+        var key = Store.Key(new(new byte[BlobId.ByteLength]), 1);
+        Assert.Null(await Store.FindSizeAsync(key, CancellationToken.None));
+        Assert.Equal(StorageFault.Damaged, await TestStore.FaultAsync(() => ReadAsync(key, 0, 1)));
+        await Store.DeleteAsync(key, CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task Too_few_bytes_are_an_error_while_reading()
+    {
+        await Store.CheckAsync(CancellationToken.None);
+        var key = await PutAsync(Content(10));
+        await Assert.ThrowsAsync<IOException>(() => ReadAsync(key, 0, 11));
+    }
+
+    [Fact]
+    public async Task Every_object_is_listed_once()
+    {
+        await Store.CheckAsync(CancellationToken.None);
+        string[] keys = [await PutAsync(Content(1)), await PutAsync(Content(2)), await PutAsync(Content(300_000))];
+        var listed = new List<StoredObject>();
+        await foreach (var stored in Store.ListAsync(CancellationToken.None))
+            listed.Add(stored);
+        Assert.Equal(keys.ToHashSet(), listed.Select(stored => stored.Key).ToHashSet());
+        Assert.Equal(keys.Length, listed.Count);
+        Assert.Equal(300_003, listed.Sum(stored => stored.Size));
+    }
+}
+
+public sealed class DiskBlobStoreTests : BlobStoreContract
+{
+    protected override IBlobStore Store => new DiskBlobStore(Folder["blobs"]);
+}

@@ -1,0 +1,112 @@
+using System.Globalization;
+using Kosha.Storage;
+using Kosha.Storage.Accounts;
+using Kosha.Storage.Blobs;
+using Kosha.Storage.Tree;
+using Kosha.Storage.Upkeep;
+using Kosha.Tests.Infrastructure;
+using Xunit;
+
+namespace Kosha.Tests.Storage;
+
+/// <summary>
+/// Storage as the daemon wires it, for the tests of one class: a database and folders of its own. Each test takes users
+/// of its own, who share nothing but blobs.
+/// </summary>
+public sealed class StorageFixture(SharedPostgres postgres) : IAsyncLifetime
+{
+    private readonly TestFolder folder = new();
+    private int users;
+
+    public Database Database { get; private set; } = null!;
+
+    public NodeTree Tree { get; private set; } = null!;
+
+    public LockTable Locks { get; private set; } = null!;
+
+    public UsageTable Usage { get; private set; } = null!;
+
+    public DiskBlobStore Store { get; private set; } = null!;
+
+    public SpoolFolder Spools { get; private set; } = null!;
+
+    public Vault Vault { get; private set; } = null!;
+
+    public string BlobFolder => folder["blobs"];
+
+    public string SpoolPath => folder["spool"];
+
+    public async ValueTask InitializeAsync()
+    {
+        Database = await postgres.NewDatabaseAsync();
+        Tree = new(Database);
+        Locks = new(Database, Tree);
+        Usage = new(Database);
+        Store = new(BlobFolder);
+        Spools = new(SpoolPath, maxBytes: 1L << 30);
+        Vault = new(Database, Tree, Store, Spools);
+        await Store.CheckAsync(CancellationToken.None);
+        Spools.Prepare();
+    }
+
+    /// <summary>A vault on the same database with another store or spool.</summary>
+    public Vault VaultOn(IBlobStore store, SpoolFolder? spools = null) => new(Database, Tree, store, spools ?? Spools);
+
+    /// <summary>A user with a plan of the given limits; null: no limit.</summary>
+    public async Task<TestUser> NewUserAsync(long? maxBytes = null, long? maxNodes = null, long? maxFileBytes = null)
+    {
+        var name = $"user{Interlocked.Increment(ref users)}";
+        var plan = await SqlAsync<long>($"""
+            insert into plans (name, max_bytes, max_nodes, max_file_bytes)
+            values ('{name}', {Literal(maxBytes)}, {Literal(maxNodes)}, {Literal(maxFileBytes)}) returning id
+            """);
+        var id = await SqlAsync<long>(
+            $"insert into users (username, password_hash, plan_id) values ('{name}', '-', {plan}) returning id");
+        await Database.WriteAsync(async transaction =>
+        {
+            await NodeTree.CreateRootAsync(transaction, id, CancellationToken.None);
+            await UsageTable.StartAsync(transaction, id, CancellationToken.None);
+        }, CancellationToken.None);
+        var stamp = await SqlAsync<Guid>($"select credential_stamp from users where id = {id}");
+        return new(this, new Caller(id, stamp), plan);
+    }
+
+    private static string Literal(long? number) => number?.ToString(CultureInfo.InvariantCulture) ?? "null";
+
+    /// <summary>The first column of the first row.</summary>
+    public async Task<T> SqlAsync<T>(string sql)
+    {
+        await using var command = Database.Source.CreateCommand(sql);
+        var value = await command.ExecuteScalarAsync();
+        return value is null or DBNull ? default! : (T)value;
+    }
+
+    /// <returns>The number of rows changed.</returns>
+    public async Task<int> ExecuteAsync(string sql)
+    {
+        await using var command = Database.Source.CreateCommand(sql);
+        return await command.ExecuteNonQueryAsync();
+    }
+
+    /// <summary>What fsck prints, and whether all is well.</summary>
+    public async Task<(bool Clean, string Output)> FsckAsync()
+    {
+        await using var output = new StringWriter();
+        var clean = await new Fsck(Database, Store).RunAsync(output, CancellationToken.None);
+        return (clean, output.ToString());
+    }
+
+    public async Task AssertCleanAsync()
+    {
+        var (clean, output) = await FsckAsync();
+        Assert.True(clean, output);
+        Assert.Equal(0, Spools.ReservedBytes);
+        Assert.Empty(Directory.GetFileSystemEntries(SpoolPath));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Database.DisposeAsync();
+        folder.Dispose();
+    }
+}

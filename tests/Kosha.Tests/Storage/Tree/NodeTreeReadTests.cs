@@ -1,0 +1,122 @@
+using Kosha.Storage;
+using Kosha.Storage.Tree;
+using Xunit;
+using static Kosha.Tests.Storage.TestUser;
+
+namespace Kosha.Tests.Storage.Tree;
+
+public sealed class NodeTreeReadTests(StorageFixture storage) : IClassFixture<StorageFixture>
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    [Fact]
+    public async Task A_node_is_found_by_its_exact_path_alone()
+    {
+        var user = await storage.NewUserAsync();
+        await user.MakeFoldersAsync("a", "a/b");
+        await user.PutAsync("a/b/file", "content");
+        var root = await user.GetAsync("");
+        Assert.True(root is { IsFolder: true, ParentId: null, Name: "" });
+        var file = await user.GetAsync("a/b/file");
+        Assert.True(file is { IsFolder: false, Size: 7, Sha1.Length: 20, Md5.Length: 16, ObjectKey.Length: > 64 });
+        Assert.Equal(DateTimeKind.Utc, file.ModifiedAt.Kind);
+        Assert.Null(await user.FindAsync("a/b/File"));
+        Assert.Null(await user.FindAsync("a/b/file/x"));
+        Assert.Null(await user.FindAsync("a/x/file"));
+        Assert.Null(await user.FindAsync("b"));
+    }
+
+    [Fact]
+    public async Task Users_see_their_own_trees()
+    {
+        var (one, other) = (await storage.NewUserAsync(), await storage.NewUserAsync());
+        await one.MakeFoldersAsync("private");
+        await one.PutAsync("private/file", "content");
+        Assert.Null(await other.FindAsync("private/file"));
+        var folder = await one.GetAsync("private");
+        await RefusedAsync(StorageFault.NotFound, () => storage.Tree.ListAsync(other.Caller, folder.Id, null, 10, false, None));
+    }
+
+    [Fact]
+    public async Task A_listing_is_read_page_by_page_in_the_order_of_bytes()
+    {
+        var user = await storage.NewUserAsync();
+        await user.MakeFolderAsync("f");
+        string[] names = ["B", "a", "Z", "ä", "😀", "a b", "\uffee", "10", "9", "b"];
+        foreach (var name in names)
+            await user.PutAsync($"f/{name}", name);
+        var folder = await user.GetAsync("f");
+        var found = new List<string>();
+        IReadOnlyList<FileNode> page;
+        do
+        {
+            page = await storage.Tree.ListAsync(user.Caller, folder.Id, found.LastOrDefault(), 3, withDigests: true, None);
+            Assert.All(page, node => Assert.Equal(20, node.Sha1!.Length));
+            found.AddRange(page.Select(node => node.Name));
+        }
+        while (page.Count == 3);
+        Assert.Equal(names.Order(Comparer<string>.Create((x, y) =>
+            System.Text.Encoding.UTF8.GetBytes(x).AsSpan().SequenceCompareTo(System.Text.Encoding.UTF8.GetBytes(y)))), found);
+    }
+
+    [Fact]
+    public async Task An_empty_folder_has_an_empty_page()
+    {
+        var user = await storage.NewUserAsync();
+        await user.MakeFolderAsync("f");
+        Assert.Empty(await user.NamesAsync("f"));
+        Assert.Equal(["f"], await user.NamesAsync());
+    }
+
+    /// <summary>A client would take the rest of the names for deleted, and a sync would delete them on its side.</summary>
+    [Fact]
+    public async Task A_listing_never_ends_early_because_its_folder_went_away()
+    {
+        var user = await storage.NewUserAsync();
+        await user.MakeFoldersAsync("a", "a/f");
+        foreach (var name in (string[])["1", "2", "3"])
+            await user.PutAsync($"a/f/{name}", name);
+        var folder = await user.GetAsync("a/f");
+        Assert.Equal(2, (await storage.Tree.ListAsync(user.Caller, folder.Id, null, 2, false, None)).Count);
+        await user.TrashAsync("a");
+        await RefusedAsync(StorageFault.NotFound, () => storage.Tree.ListAsync(user.Caller, folder.Id, "2", 2, true, None));
+    }
+
+    [Fact]
+    public async Task Names_that_differ_in_case_stand_side_by_side()
+    {
+        var user = await storage.NewUserAsync();
+        await user.PutAsync("README", "upper");
+        await user.PutAsync("readme", "lower");
+        Assert.Equal("upper", await user.ReadAsync("README"));
+        Assert.Equal("lower", await user.ReadAsync("readme"));
+    }
+
+    [Fact]
+    public async Task Case_is_matched_where_there_is_only_one_candidate()
+    {
+        var user = await storage.NewUserAsync();
+        await user.MakeFoldersAsync("Docs", "Docs/Täglich", "Two", "two");
+        await user.PutAsync("Docs/Täglich/File.TXT", "x");
+        await user.PutAsync("Two/a", "x");
+        Assert.Equal("/Docs/Täglich/File.TXT", await MatchAsync(user, "DOCS/TÄGLICH/file.txt"));
+        Assert.Equal("/Docs/Täglich/new", await MatchAsync(user, "docs/täglich/new"));
+        Assert.Equal("/Docs/Täglich/new/x", await MatchAsync(user, "docs/TÄGLICH/new/x"));
+        Assert.Equal("/Two/a", await MatchAsync(user, "Two/A"));
+        Assert.Equal("/two", await MatchAsync(user, "two"));
+        Assert.Equal("/TWO/a", await MatchAsync(user, "TWO/a"));
+        Assert.Equal("/", await MatchAsync(user, ""));
+    }
+
+    private async Task<string> MatchAsync(TestUser user, string path) =>
+        (await storage.Tree.MatchCaseAsync(user.Caller, At(path), keepLast: false, None)).ToString();
+
+    [Fact]
+    public async Task The_last_name_of_a_target_keeps_its_case()
+    {
+        var user = await storage.NewUserAsync();
+        await user.MakeFoldersAsync("Docs", "Docs/Old");
+        var target = await storage.Tree.MatchCaseAsync(user.Caller, At("docs/OLD"), keepLast: true, None);
+        Assert.Equal("/Docs/OLD", target.ToString());
+    }
+}
