@@ -40,8 +40,9 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
             return;
         }
         var refusal = Translate(method, error);
-        if (refusal.Status >= 500 && refusal.Status != StatusCodes.Status507InsufficientStorage)
-            LogFailed(method, refusal.Status, error);
+        // A database that is away explains itself; what answers 500 is a bug or damage, and needs looking at.
+        if (refusal.Status == StatusCodes.Status500InternalServerError)
+            LogFailed(method, error);
         else
             LogRefused(method, refusal.Status, error.Message);
         if (http.Response.HasStarted)
@@ -71,7 +72,7 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
         StorageFault.InvalidName or StorageFault.InvalidValue or StorageFault.DigestMismatch => new(400, e.Message),
         StorageFault.ConditionFailed => new(412, e.Message),
         StorageFault.Locked => new(423, e.Message, LockCondition(method), LockedHref(e)),
-        StorageFault.LockTokenUnknown => new(method == "UNLOCK" ? 409 : 412, e.Message, "lock-token-matches-request-uri"),
+        StorageFault.LockTokenUnknown => new(409, e.Message, "lock-token-matches-request-uri"),
         StorageFault.QuotaExceeded => new(507, e.Message, "quota-not-exceeded"),
         StorageFault.NoSpace => new(507, e.Message, "sufficient-disk-space"),
         StorageFault.LimitReached => new(507, e.Message),
@@ -82,7 +83,8 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
         _ => new(500, e.Message),
     };
 
-    private static string LockCondition(string method) => method == "LOCK" ? "no-conflicting-lock" : "lock-token-submitted";
+    private static string LockCondition(string method) =>
+        method == "LOCK" ? "no-conflicting-lock" : "lock-token-submitted";
 
     private static string? LockedHref(StorageException e) =>
         e.LockedPath is { } path ? DavUrl.Href(path, isFolder: false) : null;
@@ -124,6 +126,6 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Method} refused with {Status}: {Reason}")]
     private partial void LogRefused(string method, int status, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} failed with {Status}")]
-    private partial void LogFailed(string method, int status, Exception error);
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} failed")]
+    private partial void LogFailed(string method, Exception error);
 }

@@ -84,7 +84,7 @@ internal static class DavHeaders
             ?? throw DavException.BadRequest("The X-OC-Mtime header is not a time in seconds since 1970.");
     }
 
-    /// <summary>Seconds since 1970, perhaps with decimals. Null: not such a number, or outside the years 1601 to 9999.</summary>
+    /// <summary>Seconds since 1970, perhaps with decimals. Null: no number, or not in the years 1601 to 9999.</summary>
     public static DateTime? ReadUnixTime(string text)
     {
         const NumberStyles style = NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingSign
@@ -150,6 +150,7 @@ internal static class DavHeaders
     {
         if (contentLength is not null)
             return contentLength;
-        return long.TryParse(expectedEntityLength, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : null;
+        const NumberStyles style = NumberStyles.None;
+        return long.TryParse(expectedEntityLength, style, CultureInfo.InvariantCulture, out var n) ? n : null;
     }
 }

@@ -37,5 +37,6 @@ internal static class Preconditions
     }
 
     /// <summary>At the precision of HTTP dates.</summary>
-    private static DateTime Seconds(DateTime time) => new(time.Ticks - (time.Ticks % TimeSpan.TicksPerSecond), time.Kind);
+    private static DateTime Seconds(DateTime time) =>
+        new(time.Ticks - (time.Ticks % TimeSpan.TicksPerSecond), time.Kind);
 }

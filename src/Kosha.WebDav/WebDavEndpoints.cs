@@ -14,9 +14,10 @@ namespace Kosha.WebDav;
 /// <summary>The drive at <c>/dav/</c>: WebDAV classes 1, 2 and 3 (RFC 4918) over the signed-in user's tree.</summary>
 public static class WebDavEndpoints
 {
-    /// <summary>Methods that exist somewhere but not here; anything else is a word that HTTP does not know (501).</summary>
+    /// <summary>Methods that exist somewhere but not here (405); anything else is no method (501).</summary>
     private static readonly FrozenSet<string> Foreign = FrozenSet.Create(
-        StringComparer.Ordinal, "POST", "PATCH", "TRACE", "CONNECT", "REPORT", "SEARCH", "ACL", "BIND", "UNBIND", "REBIND",
+        StringComparer.Ordinal,
+        "POST", "PATCH", "TRACE", "CONNECT", "REPORT", "SEARCH", "ACL", "BIND", "UNBIND", "REBIND",
         "MKCALENDAR", "ORDERPATCH", "VERSION-CONTROL", "CHECKIN", "CHECKOUT", "UNCHECKOUT", "MKWORKSPACE", "MKACTIVITY",
         "UPDATE", "LABEL", "MERGE", "BASELINE-CONTROL", "QUERY", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "POLL");
 
@@ -36,7 +37,8 @@ public static class WebDavEndpoints
         return group;
     }
 
-    private static FrozenDictionary<string, RequestDelegate> MethodTable(IServiceProvider services, WebDavOptions options)
+    private static FrozenDictionary<string, RequestDelegate> MethodTable(
+        IServiceProvider services, WebDavOptions options)
     {
         var tree = services.GetRequiredService<NodeTree>();
         var locks = services.GetRequiredService<LockTable>();

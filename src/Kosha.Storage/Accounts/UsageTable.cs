@@ -14,54 +14,52 @@ internal sealed record Room(long UsedBytes, long? FreeBytes, long? FreeNodes, lo
 /// <summary>One row a user: what the user's nodes take. Changed only in the transaction that changes the nodes.</summary>
 public sealed class UsageTable(Database database)
 {
-    private const string SqlRoom = """
+    internal const string SqlRoom = """
         select u.bytes + u.reserved_bytes as used_bytes,
                -- Without a limit this must stay null, which greatest would pass over.
                case when p.max_bytes is not null then greatest(p.max_bytes - u.bytes - u.reserved_bytes, 0) end
                    as free_bytes,
                p.max_nodes - u.nodes as free_nodes, p.max_file_bytes
         from usage u join users a on a.id = u.user_id join plans p on p.id = a.plan_id
-        where u.user_id = @UserId and a.credential_stamp = @CredentialStamp and a.disabled_at is null
+        where u.user_id = @UserId and a.credential_stamp = @CredentialStamp and a.disabled_at is null;
         """;
-
-    internal static async Task<Room> RoomAsync(NpgsqlConnection connection, Caller caller, CancellationToken ct) =>
-        await connection.QuerySingleOrDefaultAsync<Room>(new(SqlRoom, caller, cancellationToken: ct))
-        ?? throw new StorageException(StorageFault.CredentialRevoked, "The credential no longer holds.");
 
     /// <summary>Used and available bytes, for quota properties and meters. Fault: CredentialRevoked.</summary>
     public async Task<Quota> QuotaAsync(Caller caller, CancellationToken ct)
     {
-        var room = await database.ReadAsync(connection => RoomAsync(connection, caller, ct), ct);
+        var room = await database.ReadAsync(connection =>
+            connection.QuerySingleOrDefaultAsync<Room>(new(SqlRoom, caller, cancellationToken: ct)), ct)
+            ?? throw new StorageException(StorageFault.CredentialRevoked, "The credential no longer holds.");
         return new(room.UsedBytes, room.FreeBytes);
     }
 
-    private const string SqlCharge = """
+    /// <summary>
+    /// Adds to a user's usage, last in its transaction; what shrinks usage is never refused. No row: the plan does not
+    /// allow it, see <see cref="Exceeded"/>.
+    /// </summary>
+    internal const string SqlCharge = """
         update usage u set bytes = u.bytes + @bytes, nodes = u.nodes + @nodes
         from users a join plans p on p.id = a.plan_id
-        where u.user_id = @userId and a.id = u.user_id
+        where u.user_id = @UserId and a.id = u.user_id
           and (@bytes <= 0 or p.max_bytes is null or u.bytes + u.reserved_bytes + @bytes <= p.max_bytes)
           and (@nodes <= 0 or p.max_nodes is null or u.nodes + @nodes <= p.max_nodes)
+        returning true;
         """;
 
-    /// <summary>
-    /// Adds to a user's usage, last in its transaction; what shrinks usage is never refused.
-    /// <see cref="StorageFault.QuotaExceeded"/> if the plan does not allow it.
-    /// </summary>
+    /// <inheritdoc cref="SqlCharge"/>
     internal static async Task ChargeAsync(NpgsqlTransaction transaction, long userId, long bytes, long nodes, CancellationToken ct)
     {
         if (bytes == 0 && nodes == 0)
             return;
-        var rows = await transaction.Connection!.ExecuteAsync(
-            new(SqlCharge, new { userId, bytes, nodes }, transaction, cancellationToken: ct));
-        if (rows == 0)
-            throw bytes > 0 ? NoMoreBytes() : NoMoreNodes();
+        var charged = await transaction.Connection!.ExecuteScalarAsync<bool?>(
+            new(SqlCharge, new { UserId = userId, bytes, nodes }, transaction, cancellationToken: ct));
+        if (charged is null)
+            throw Exceeded(bytes);
     }
 
-    private static StorageException NoMoreBytes() => new(StorageFault.QuotaExceeded,
-        "The storage of this account is full. Delete files and empty the trash, or ask for a larger plan.");
-
-    internal static StorageException NoMoreNodes() => new(StorageFault.QuotaExceeded,
-        "This account may hold no more files and folders. Delete some, or ask for a larger plan.");
+    internal static StorageException Exceeded(long bytes) => new(StorageFault.QuotaExceeded, bytes > 0
+        ? "The storage of this account is full. Delete files and empty the trash, or ask for a larger plan."
+        : "This account may hold no more files and folders. Delete some, or ask for a larger plan.");
 
     private const string SqlStart = "insert into usage (user_id) values (@userId)";
 

@@ -1,5 +1,4 @@
 using Dapper;
-using Npgsql;
 
 namespace Kosha.Storage.Blobs;
 
@@ -83,10 +82,12 @@ internal sealed class BlobTable(Database database)
     }
 
     /// <summary>
-    /// The bytes of a claim are there: a damaged blob gets its new key, and the old one is doomed. So is the claim's own
-    /// key when another writer was first to heal the blob: nothing names it, and nobody else writes under it.
+    /// Part of the naming transaction, before the node's row: its foreign key shares the blob's row, and two who share it
+    /// could not both go on to change it. A damaged blob gets its new key, and the old one is doomed; so is the claim's
+    /// own key when another writer was first to heal the blob. Anything but true: the blob changed since it was claimed,
+    /// and must be claimed again. A live row, perhaps in use by many, is not written.
     /// </summary>
-    private const string SqlMakeLive = """
+    internal const string SqlMakeLive = """
         with old as (
             -- Not "for update": who names the same content without a claim (COPY) holds the key share already.
             select id, object_key from blobs where id = @BlobId and state <> 'live' for no key update
@@ -102,18 +103,7 @@ internal sealed class BlobTable(Database database)
         where @MustStore and key = @Key and doomed_at is null
           and exists (select from blobs where id = @BlobId and state = 'live')
           and not exists (select from blobs where object_key = @Key);
-        select state = 'live' from blobs where id = @BlobId;
+        -- A statement of its own: it sees what another writer committed while the first one waited.
+        select exists (select from blobs where id = @BlobId and state = 'live');
         """;
-
-    /// <summary>
-    /// Part of the naming transaction, before the node's row. <see cref="BlobGoneException"/> if the blob's row is gone,
-    /// or became damaged since it was claimed.
-    /// </summary>
-    public static async Task MakeLiveAsync(NpgsqlTransaction transaction, BlobClaim claim, CancellationToken ct)
-    {
-        var isLive = await transaction.Connection!.QuerySingleOrDefaultAsync<bool?>(
-            new(SqlMakeLive, claim, transaction, cancellationToken: ct));
-        if (isLive != true)
-            throw new BlobGoneException();
-    }
 }

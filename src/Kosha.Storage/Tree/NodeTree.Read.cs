@@ -4,10 +4,9 @@ using Kosha.Storage.Accounts;
 namespace Kosha.Storage.Tree;
 
 /// <summary>What a look before a write found out.</summary>
-/// <param name="Node">The file that would be overwritten, if there is one.</param>
 /// <param name="MaxBytes">The largest content that quota and plan would let in now; null: no limit.</param>
 /// <param name="Reason">Which fault a larger content is.</param>
-internal sealed record WriteAllowance(FileNode? Node, long? MaxBytes, StorageFault Reason);
+internal sealed record WriteAllowance(long? MaxBytes, StorageFault Reason);
 
 public sealed partial class NodeTree
 {
@@ -43,7 +42,7 @@ public sealed partial class NodeTree
             (await connection.QueryAsync<FoundDepth, FileNode, (FoundDepth At, FileNode Node)>(
                 new CommandDefinition(SqlFind, parameters, cancellationToken: ct), (at, node) => (at, node))).SingleOrDefault(), ct);
         if (found.Node is null)
-            throw new StorageException(StorageFault.CredentialRevoked, "The credential no longer holds.");
+            throw Revoked();
         return found.At.Depth == path.Depth ? found.Node : null;
     }
 
@@ -63,7 +62,7 @@ public sealed partial class NodeTree
                 new(SqlFind + ";" + SqlLocksOnWay, parameters, cancellationToken: ct));
             var (at, node) = results.Read<FoundDepth, FileNode, (FoundDepth, FileNode)>((at, node) => (at, node)).SingleOrDefault();
             if (node is null)
-                throw new StorageException(StorageFault.CredentialRevoked, "The credential no longer holds.");
+                throw Revoked();
             var locks = results.Read<FoundDepth, NodeLock, NodeLock>(
                 (depth, held) => held with { Root = path.Take(depth.Depth) }, splitOn: "token");
             return at.Depth == path.Depth ? new LockedNode(node, [.. locks]) : new LockedNode(null, []);
@@ -158,29 +157,36 @@ public sealed partial class NodeTree
     }
 
     /// <summary>Judges an If header on a path, for reads: <see cref="StorageFault.ConditionFailed"/> if it does not hold.</summary>
-    public async Task CheckAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct)
-    {
-        var places = await database.ReadAsync(connection =>
-            PlacesAsync(connection, null, caller, [path, .. Tags(conditions)], null, ct), ct);
-        RequireIfHeader(places, 1, conditions);
-    }
+    public Task CheckAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
+        database.ReadAsync(async connection =>
+        {
+            NodePath[] all = [path, .. Tags(conditions)];
+            await using var results = await connection.QueryMultipleAsync(
+                new(SqlPlaces, PlaceParameters(caller, all), cancellationToken: ct));
+            RequireIfHeader(ReadPlaces(results, all), 1, conditions);
+            return true;
+        }, ct);
 
     /// <summary>
     /// Says before the first byte whether a write of this file is hopeless. The final transaction judges all of it again.
-    /// Two round trips at most.
+    /// One round trip.
     /// </summary>
-    internal async Task<WriteAllowance> AllowWriteAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
-        await database.ReadAsync(async connection =>
+    internal Task<WriteAllowance> AllowWriteAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
+        database.ReadAsync(async connection =>
         {
-            var places = await PlacesAsync(connection, null, caller, [path, .. Tags(conditions)], null, ct);
+            NodePath[] all = [path, .. Tags(conditions)];
+            await using var results = await connection.QueryMultipleAsync(
+                new(SqlPlaces + UsageTable.SqlRoom, PlaceParameters(caller, all), cancellationToken: ct));
+            var places = ReadPlaces(results, all);
+            var room = await results.ReadSingleAsync<Room>();
             RequireIfHeader(places, 1, conditions);
             RequireWritable(places[0], conditions);
-            var room = await UsageTable.RoomAsync(connection, caller, ct);
-            if (places[0].Node is null && room.FreeNodes < 1)
-                throw UsageTable.NoMoreNodes();
+            // What the overwritten file takes becomes free.
             var free = room.FreeBytes + (places[0].Node?.Size ?? 0);
-            return room.MaxFileBytes is not null && !(room.MaxFileBytes > free)
-                ? new WriteAllowance(places[0].Node, room.MaxFileBytes, StorageFault.FileTooLarge)
-                : new WriteAllowance(places[0].Node, free, StorageFault.QuotaExceeded);
+            if (places[0].Node is null && room.FreeNodes < 1)
+                throw UsageTable.Exceeded(bytes: 0);
+            return room.MaxFileBytes is { } most && (free is null || most <= free)
+                ? new WriteAllowance(most, StorageFault.FileTooLarge)
+                : new WriteAllowance(free, StorageFault.QuotaExceeded);
         }, ct);
 }

@@ -57,18 +57,18 @@ public sealed partial class NodeTree
         insert into file_nodes as n (
             user_id, parent_id, name, name_folded, is_folder, blob_id, size, content_type, modified_at, modified_by_client)
         values (
-            @UserId, @folderId, @Name, @folded, false, @blobId, @size, @ContentType,
+            @UserId, @folderId, @Name, @folded, false, @BlobId, @size, @ContentType,
             coalesce(@ModifiedAt, now()), @ModifiedAt::timestamptz is not null)
-        on conflict (parent_id, name) do nothing returning {Columns}
+        on conflict (parent_id, name) do nothing returning {Columns};
         """;
 
     private const string BlobKey = "file_nodes_blob_id_fkey";
 
     private const string SqlOverwriteFile = $"""
         update file_nodes n set
-            blob_id = @blobId, size = @size, etag = gen_random_uuid(), content_type = @ContentType,
+            blob_id = @BlobId, size = @size, etag = gen_random_uuid(), content_type = @ContentType,
             modified_at = coalesce(@ModifiedAt, now()), modified_by_client = @ModifiedAt::timestamptz is not null
-        where n.id = @nodeId returning {Columns}
+        where n.id = @nodeId returning {Columns};
         """;
 
     /// <summary>
@@ -89,28 +89,29 @@ public sealed partial class NodeTree
         NpgsqlTransaction transaction, Caller caller, Place place, FileWrite write, BlobClaim? claim, long size, CancellationToken ct)
     {
         var old = place.Node;
+        var sql = (claim is null ? "" : BlobTable.SqlMakeLive)
+            + (old is null ? SqlCreateFile : SqlOverwriteFile) + UsageTable.SqlCharge;
         var parameters = new
         {
             caller.UserId, folderId = place.Folder.Id, nodeId = old?.Id, place.Path.Name, folded = NodePath.Fold(place.Path.Name),
-            blobId = claim?.BlobId, size, write.ContentType, write.ModifiedAt,
+            claim?.BlobId, claim?.Key, claim?.MustStore, size, write.ContentType, write.ModifiedAt,
+            bytes = size - (old?.Size ?? 0), nodes = old is null ? 1 : 0,
         };
-        // Before the node: its foreign key shares the blob's row, and two who share it cannot both go on to change it.
-        if (claim is not null)
-            await BlobTable.MakeLiveAsync(transaction, claim, ct);
-        FileNode? node;
         try
         {
-            node = await transaction.Connection!.QuerySingleOrDefaultAsync<FileNode>(new(
-                old is null ? SqlCreateFile : SqlOverwriteFile, parameters, transaction, cancellationToken: ct));
+            await using var results = await transaction.Connection!.QueryMultipleAsync(
+                new(sql, parameters, transaction, cancellationToken: ct));
+            if (claim is not null && !await results.ReadSingleAsync<bool>())
+                throw new BlobGoneException();
+            var node = await results.ReadSingleOrDefaultAsync<FileNode>() ?? throw new LostRaceException();
+            if (await results.ReadSingleOrDefaultAsync<bool?>() is null)
+                throw UsageTable.Exceeded(parameters.bytes);
+            return new(node, Created: old is null);
         }
         catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: BlobKey })
         {
             throw new BlobGoneException();
         }
-        if (node is null)
-            throw new LostRaceException();
-        await UsageTable.ChargeAsync(transaction, caller.UserId, size - (old?.Size ?? 0), old is null ? 1 : 0, ct);
-        return new(node, Created: old is null);
     }
 
     /// <summary>Whether a file may be written here at all.</summary>

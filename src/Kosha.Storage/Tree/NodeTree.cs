@@ -67,16 +67,17 @@ public sealed partial class NodeTree(Database database)
         """;
 
     private const string SqlPlaces = Walk + $"""
-        select w.place, w.depth, {Columns}
-        from walk w cross join lateral (select f.* from file_nodes f where f.id = w.id limit 1) n
-        where w.depth >= cardinality(w.names) - 1 or w.depth = 0;
-        """ + Walk + """
-        select w.place, w.depth, l.token, l.node_id, l.is_exclusive, l.is_deep, l.owner, l.timeout_seconds, l.expires_at
-        from walk w cross join lateral (select k.* from locks k where k.node_id = w.id offset 0) l
-        where l.expires_at > now();
+        select w.place, w.depth, {Columns},
+               l.token, l.node_id, l.is_exclusive, l.is_deep, l.owner, l.timeout_seconds, l.expires_at
+        from walk w
+        cross join lateral (select f.* from file_nodes f where f.id = w.id limit 1) n
+        left join lateral (select k.* from locks k where k.node_id = w.id and k.expires_at > now() offset 0) l on true
+        where w.depth >= cardinality(w.names) - 1 or w.depth = 0 or l.token is not null;
         """;
 
-    private sealed record FoundNode(int Place, int Depth);
+    private sealed record Position(int Place, int Depth);
+
+    private sealed record PlaceRow(Position At, FileNode Node, NodeLock? Lock);
 
     /// <summary>How a transaction keeps other tree writes of the same user away.</summary>
     internal enum Hold
@@ -114,7 +115,16 @@ public sealed partial class NodeTree(Database database)
         Func<NpgsqlTransaction, Place[], Hold, Task<T>> work, CancellationToken ct) =>
         database.WriteAsync(async transaction =>
         {
-            var places = await PlacesAsync(transaction.Connection!, transaction, caller, [.. paths, .. Tags(conditions)], hold, ct);
+            NodePath[] all = [.. paths, .. Tags(conditions)];
+            var sql = (hold == Hold.Shared ? SqlLockShared : SqlLockExclusive) + SqlLockFiles + SqlPlaces;
+            await using var results = await transaction.Connection!.QueryMultipleAsync(
+                new(sql, PlaceParameters(caller, all), transaction, cancellationToken: ct));
+            await results.ReadAsync();
+            var lockedFiles = (await results.ReadAsync<long>()).ToHashSet();
+            var places = ReadPlaces(results, all);
+            // A file that came to this name while we waited for a row lock is not locked: begin again.
+            if (Array.Exists(places, p => p.Node is { IsFolder: false } file && !lockedFiles.Contains(file.Id)))
+                throw new LostRaceException();
             RequireIfHeader(places, paths.Length, conditions);
             return await work(transaction, places, hold);
         }, ct);
@@ -125,40 +135,37 @@ public sealed partial class NodeTree(Database database)
             throw new NeedsExclusiveException();
     }
 
-    /// <summary>The places of some paths now. With <paramref name="hold"/> null: a mere look, outside a transaction.</summary>
-    private static async Task<Place[]> PlacesAsync(
-        NpgsqlConnection connection, NpgsqlTransaction? transaction, Caller caller, NodePath[] paths, Hold? hold, CancellationToken ct)
+    /// <summary>A name has no '/', so a path travels as one text.</summary>
+    private static object PlaceParameters(Caller caller, NodePath[] paths) =>
+        new { caller.UserId, caller.CredentialStamp, paths = Array.ConvertAll(paths, path => string.Join('/', path.Names)) };
+
+    private static Place[] ReadPlaces(SqlMapper.GridReader results, NodePath[] paths)
     {
-        var sql = hold switch
-        {
-            Hold.Shared => SqlLockShared + SqlLockFiles + SqlPlaces,
-            Hold.Exclusive => SqlLockExclusive + SqlLockFiles + SqlPlaces,
-            _ => SqlPlaces,
-        };
-        var parameters = new { caller.UserId, caller.CredentialStamp, paths = paths.Select(p => string.Join('/', p.Names)).ToArray() };
-        await using var results = await connection.QueryMultipleAsync(new(sql, parameters, transaction, cancellationToken: ct));
-        HashSet<long>? lockedFiles = null;
-        if (hold is not null)
-        {
-            await results.ReadAsync();
-            lockedFiles = [.. await results.ReadAsync<long>()];
-        }
-        var nodes = results.Read<FoundNode, FileNode, (FoundNode At, FileNode Node)>((at, node) => (at, node)).ToList();
-        if (nodes.Count == 0)
-            throw new StorageException(StorageFault.CredentialRevoked, "The credential no longer holds.");
-        // A file that came to this name while we waited for a row lock is not locked: begin again.
-        if (lockedFiles is not null && nodes.Exists(n => IsTarget(n.At, paths) && !n.Node.IsFolder && !lockedFiles.Contains(n.Node.Id)))
-            throw new LostRaceException();
-        var locks = results.Read<FoundNode, NodeLock, (FoundNode At, NodeLock Lock)>((at, held) =>
-            (at, held with { Root = paths[at.Place].Take(at.Depth) }), splitOn: "token").ToList();
-        return [.. paths.Select((path, index) => new Place(
-            path,
-            nodes.Find(n => n.At.Place == index && n.At.Depth == path.Depth - 1).Node,
-            nodes.Find(n => n.At.Place == index && n.At.Depth == path.Depth).Node,
-            [.. locks.Where(l => l.At.Place == index).Select(l => l.Lock)]))];
+        var rows = results.Read<Position, FileNode, NodeLock?, PlaceRow>(
+            (at, node, held) => new(at, node, held), splitOn: "id,token").AsList();
+        return rows.Count == 0 ? throw Revoked() : Array.ConvertAll([.. paths.Index()], p => PlaceOf(p.Item, p.Index, rows));
     }
 
-    private static bool IsTarget(FoundNode at, NodePath[] paths) => at.Depth == paths[at.Place].Depth;
+    private static Place PlaceOf(NodePath path, int index, List<PlaceRow> rows)
+    {
+        FileNode? parent = null;
+        FileNode? node = null;
+        List<NodeLock>? locks = null;
+        foreach (var row in rows)
+        {
+            if (row.At.Place != index)
+                continue;
+            if (row.At.Depth == path.Depth - 1)
+                parent = row.Node;
+            if (row.At.Depth == path.Depth)
+                node = row.Node;
+            if (row.Lock is not null)
+                (locks ??= []).Add(row.Lock with { Root = path.Take(row.At.Depth) });
+        }
+        return new(path, parent, node, locks ?? []);
+    }
+
+    private static StorageException Revoked() => new(StorageFault.CredentialRevoked, "The credential no longer holds.");
 
     private static IEnumerable<NodePath> Tags(WriteConditions conditions) =>
         conditions.StateLists.Where(l => l is { Path: not null, IsForeign: false }).Select(l => l.Path!).Distinct();

@@ -5,7 +5,7 @@ namespace Kosha.WebDav.Methods;
 /// <summary>Answers that several methods share.</summary>
 internal static class Accepted
 {
-    /// <summary>Tells a client of the ownCloud kind that its time was taken over, so that it sends no PROPPATCH.</summary>
+    /// <summary>Tells a client of the ownCloud kind that its time was taken, so that it sends no PROPPATCH.</summary>
     public static void Mtime(DavRequest request)
     {
         if (request.ModifiedAt is not null)

@@ -6,7 +6,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace Kosha.WebDav.Methods;
 
-/// <summary>Headers of every answer with a user's bytes: nothing that somebody stored may run in Kosha's origin.</summary>
+/// <summary>Headers of every answer with a user's bytes: nothing stored may run in Kosha's origin.</summary>
 internal static class ContentHeaders
 {
     private const string Sandbox = "sandbox; default-src 'none'";

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Kosha.WebDav.Methods;
 
-/// <summary>A folder as a plain page of links, for people who open the drive in a browser; streamed page by page.</summary>
+/// <summary>A folder as a plain page of links, for people who open the drive in a browser; streamed.</summary>
 internal sealed class FolderIndex(NodeTree tree)
 {
     private const int PageSize = 1000;

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Kosha.WebDav.Methods;
 
-/// <summary>The children of a folder in a PROPFIND answer; with Depth infinity everything below, folder by folder.</summary>
+/// <summary>A folder's children in a PROPFIND answer; with Depth infinity all below, folder by folder.</summary>
 internal sealed class FolderListing(
     NodeTree tree,
     LockTable locks,

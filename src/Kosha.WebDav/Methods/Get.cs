@@ -92,8 +92,9 @@ internal sealed class Get(NodeTree tree, Vault vault)
         var response = request.Response;
         var boundary = Guid.NewGuid().ToString("N");
         var type = response.ContentType;
-        var heads = ranges.Select(range => Encoding.ASCII.GetBytes(
-            $"\r\n--{boundary}\r\nContent-Type: {type}\r\nContent-Range: {ContentRange(range, node)}\r\n\r\n")).ToList();
+        var start = $"\r\n--{boundary}\r\nContent-Type: {type}\r\nContent-Range: ";
+        var heads = ranges.Select(range =>
+            Encoding.ASCII.GetBytes($"{start}{ContentRange(range, node)}\r\n\r\n")).ToList();
         var end = Encoding.ASCII.GetBytes($"\r\n--{boundary}--\r\n");
         // What cannot be opened must be known before the first byte goes out.
         var source = await vault.OpenAsync(node, ranges[0].Offset, ranges[0].Length, request.Aborted);

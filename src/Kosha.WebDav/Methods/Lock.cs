@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Kosha.WebDav.Methods;
 
-/// <summary>LOCK (RFC 4918, 9.10): a new lock, or without a body one more term for those that the If header names.</summary>
+/// <summary>LOCK (RFC 4918, 9.10): a new lock, or without a body a new term for the one that If names.</summary>
 internal sealed class Lock(LockTable locks, TimeProvider time)
 {
     public async Task AnswerAsync(DavRequest request)

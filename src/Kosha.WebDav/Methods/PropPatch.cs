@@ -24,7 +24,8 @@ internal sealed class PropPatch(NodeTree tree)
         await WriteAsync(request, isFolder, instructions, results);
     }
 
-    /// <summary>Changes the node, or, if an instruction has failed, only finds out whether it might be changed.</summary>
+    /// <summary>Changes the node, unless an instruction has failed already.</summary>
+    /// <returns>Whether it is a folder.</returns>
     private async Task<bool> ChangeAsync(
         DavRequest request, IReadOnlyList<PropertyInstruction> instructions, PropertyDraft draft, int[] results)
     {

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Kosha.WebDav.Methods;
 
-/// <summary>Collects what a PROPPATCH wants, in the order of the document; a later word about a property counts.</summary>
+/// <summary>Collects what a PROPPATCH wants, in its order; the last word on a property counts.</summary>
 internal sealed class PropertyDraft
 {
     private enum Meaning
@@ -75,7 +75,8 @@ internal sealed class PropertyDraft
         if (DavHeaders.ReadDate(text) is { } date)
             return date;
         const DateTimeStyles style = DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal;
-        return DateTime.TryParse(text, CultureInfo.InvariantCulture, style, out var iso) && iso.Year > 1600 ? iso : null;
+        var isDate = DateTime.TryParse(text, CultureInfo.InvariantCulture, style, out var iso);
+        return isDate && iso.Year > 1600 ? iso : null;
     }
 
     private static FrozenDictionary<PropertyName, Meaning> MeaningTable()

@@ -28,7 +28,8 @@ internal static class ActiveLocks
         output.Raw(one.Owner);
         output.Raw("<D:timeout>Second-"u8);
         // Never 0 for a lock that stands, and never more than was granted, should two clocks differ.
-        output.Number(Math.Clamp((long)Math.Ceiling((one.ExpiresAt - now).TotalSeconds), 1, Math.Max(1, one.TimeoutSeconds)));
+        var left = (long)Math.Ceiling((one.ExpiresAt - now).TotalSeconds);
+        output.Number(Math.Clamp(left, 1, Math.Max(1, one.TimeoutSeconds)));
         output.Raw("</D:timeout><D:locktoken><D:href>"u8);
         output.Raw(LockTokens.Format(one.Token));
         output.Raw("</D:href></D:locktoken><D:lockroot><D:href>"u8);

@@ -75,7 +75,7 @@ internal sealed class BodyReader : IDisposable
         }
         catch (XmlException e)
         {
-            throw DavException.BadRequest($"Line {e.LineNumber} of the body is not well-formed XML, or a document type.");
+            throw DavException.BadRequest($"Line {e.LineNumber} of the body is not XML, or is a document type.");
         }
         if (reader.NodeType == XmlNodeType.Element && ++elements > MaxElements)
             throw DavException.BadRequest($"The body has more than {MaxElements} elements.");

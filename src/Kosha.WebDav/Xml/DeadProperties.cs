@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Kosha.WebDav.Xml;
 
-/// <summary>Properties that clients store and Kosha only keeps: stand-alone XML elements by "{namespace}name".</summary>
+/// <summary>Properties that Kosha only keeps for clients: stand-alone XML elements by "{namespace}name".</summary>
 internal static class DeadProperties
 {
     private static readonly Dictionary<string, string> None = [];

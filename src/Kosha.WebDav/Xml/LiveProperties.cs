@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.StaticFiles;
 
 namespace Kosha.WebDav.Xml;
 
-/// <summary>What one response element of a multistatus is about. Used again for each, so that listings allocate little.</summary>
+/// <summary>What one response of a multistatus is about. Used again for each, to allocate little.</summary>
 internal sealed class ResponseEntry
 {
     public required FileNode Node { get; set; }
@@ -71,7 +71,7 @@ internal static class LiveProperties
     public static readonly FrozenDictionary<PropertyName, LiveProperty> ByName =
         Table.ToFrozenDictionary(property => property.Name);
 
-    /// <summary>The type to send for a file: the client's word if it was useful, else by the name's extension.</summary>
+    /// <summary>The type to send for a file: the client's word if that was useful, else by its extension.</summary>
     public static string ContentTypeOf(FileNode node) =>
         node.ContentType
         ?? (TypesByExtension.TryGetContentType(node.Name, out var type) ? type : "application/octet-stream");
@@ -233,7 +233,7 @@ internal static class LiveProperties
         return true;
     }
 
-    /// <summary>Computed, not stored: a copy of Explorer's word would lie after the next write by another client.</summary>
+    /// <summary>Computed, not stored: Explorer's own word would lie after a write by another client.</summary>
     private static bool WindowsCreated(XmlOutput output, ResponseEntry entry)
     {
         output.Raw("<Z:Win32CreationTime>"u8);

@@ -26,7 +26,7 @@ internal readonly record struct PropertyName(string Namespace, string Local)
         return new PropertyName(key[1..end], key[(end + 1)..]);
     }
 
-    /// <summary>The empty element of this name, for an answer that binds the prefixes of <see cref="MultiStatus"/>.</summary>
+    /// <summary>The empty element of this name, where the prefixes of <see cref="MultiStatus"/> are bound.</summary>
     public byte[] EmptyElement() => Encoding.UTF8.GetBytes(Namespace switch
     {
         DavNamespace => $"<D:{Local}/>",

@@ -91,7 +91,9 @@ public sealed class StartTests
     {
         await using var kosha = new KoshaProcess();
         (await kosha.CommandAsync("config", "check")).MustSucceed();
-        Refused(await kosha.CommandAsync("config", "check", "--Http:Listen=nonsense"), "Http:Listen");
+        var result = await kosha.CommandAsync("config", "check", "--Http:Listen=nonsense");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("Http:Listen: 'nonsense'", result.All);
     }
 
     // One message: no stack trace, no repetition, little more than a line a problem.

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Xml.Linq;
 using Kosha.Storage.Tree;
 using Kosha.WebDav.Xml;
 using Microsoft.AspNetCore.Http;
@@ -74,10 +75,12 @@ public sealed class AnswerTests
                 "<Z:Win32FileAttributes xmlns:Z=\"urn:schemas-microsoft-com:\">00000020</Z:Win32FileAttributes>"}
                 """,
         };
-        static string Entry(string xml) => xml[xml.IndexOf("<D:response>", StringComparison.Ordinal)..xml.IndexOf("</D:multistatus>", StringComparison.Ordinal)];
-        var plain = Entry(await ListAsync(File, AllProp, isExplorer: true));
+        var xml = await ListAsync(File, AllProp, isExplorer: true);
+        var start = xml.IndexOf("<D:response>", StringComparison.Ordinal);
+        var plain = xml[start..xml.IndexOf("</D:multistatus>", StringComparison.Ordinal)];
         Assert.InRange(Encoding.UTF8.GetByteCount(plain), 1, 400);
-        Assert.Contains("Win32FileAttributes", await ListAsync(node, AllProp, isExplorer: true), StringComparison.Ordinal);
+        xml = await ListAsync(node, AllProp, isExplorer: true);
+        Assert.Contains("Win32FileAttributes", xml, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -105,12 +108,16 @@ public sealed class AnswerTests
     {
         var node = File with
         {
-            Properties = """{"{n}a":"<a xmlns=\"n\">1</a>","{DAV:}displayname":"<D:displayname xmlns:D=\"DAV:\">Other</D:displayname>"}""",
+            Properties = """
+                {"{n}a":"<a xmlns=\"n\">1</a>",
+                "{DAV:}displayname":"<D:displayname xmlns:D=\"DAV:\">Other</D:displayname>"}
+                """,
         };
         var all = Infrastructure.Multistatus.Parse(await ListAsync(node, AllProp)).Single;
-        Assert.Equal("1", all.Value("{n}a"));
+        Assert.Equal("1", all.Value((XName)"{n}a"));
         Assert.Equal("Other", all.Value("displayname"));
-        var names = Infrastructure.Multistatus.Parse(await ListAsync(node, new PropFindBody(PropFindKind.PropName, []))).Single;
+        var propName = new PropFindBody(PropFindKind.PropName, []);
+        var names = Infrastructure.Multistatus.Parse(await ListAsync(node, propName)).Single;
         Assert.Contains("{n}a", names.Properties.Keys.Select(name => name.ToString()));
         Assert.All(names.Properties.Values, property => Assert.Empty(property.Element.Nodes()));
     }

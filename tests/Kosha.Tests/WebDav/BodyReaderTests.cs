@@ -88,10 +88,12 @@ public sealed class BodyReaderTests
     [Fact]
     public void PROPFIND_bodies()
     {
-        var named = PropFindBody.Read(Reader("<propfind xmlns='DAV:'><x/><prop><getetag><y/></getetag><z xmlns='n'/></prop></propfind>"));
+        var named = PropFindBody.Read(Reader(
+            "<propfind xmlns='DAV:'><x/><prop><getetag><y/></getetag><z xmlns='n'/></prop></propfind>"));
         Assert.Equal(PropFindKind.Prop, named.Kind);
         Assert.Equal([PropertyName.Dav("getetag"), new PropertyName("n", "z")], named.Names);
-        var all = PropFindBody.Read(Reader("<propfind xmlns='DAV:'><allprop/><include><quota-used-bytes/></include></propfind>"));
+        var all = PropFindBody.Read(Reader(
+            "<propfind xmlns='DAV:'><allprop/><include><quota-used-bytes/></include></propfind>"));
         Assert.Equal(PropFindKind.AllProp, all.Kind);
         Assert.Equal([PropertyName.Dav("quota-used-bytes")], all.Names);
     }
@@ -108,8 +110,8 @@ public sealed class BodyReaderTests
     public void PROPPATCH_bodies_keep_the_order()
     {
         var found = PropPatchBody.Read(Reader(
-            "<propertyupdate xmlns='DAV:'><set><prop><a xmlns='n'>1</a><b/></prop></set><remove><prop><a xmlns='n'/></prop></remove>"
-            + "</propertyupdate>"));
+            "<propertyupdate xmlns='DAV:'><set><prop><a xmlns='n'>1</a><b/></prop></set>"
+            + "<remove><prop><a xmlns='n'/></prop></remove></propertyupdate>"));
         Assert.Equal(["{n}a", "{DAV:}b", "{n}a"], found.Select(one => one.Name.Key));
         Assert.Equal(["1", "", ""], found.Select(one => one.Text));
         Assert.Equal([false, false, true], found.Select(one => one.Xml is null));

@@ -44,7 +44,8 @@ public sealed class ByteRangesTests
     [Fact]
     public void Too_many_ranges_are_answered_with_the_whole_file()
     {
-        static string Header(int count) => "bytes=" + string.Join(',', Enumerable.Range(0, count).Select(i => $"{2 * i}-{2 * i}"));
+        static string Header(int count) =>
+            "bytes=" + string.Join(',', Enumerable.Range(0, count).Select(i => $"{2 * i}-{2 * i}"));
         Assert.Equal(ByteRanges.MaxRanges, ByteRanges.Parse(Header(ByteRanges.MaxRanges), 1000)!.Count);
         Assert.Null(ByteRanges.Parse(Header(ByteRanges.MaxRanges + 1), 1000));
     }

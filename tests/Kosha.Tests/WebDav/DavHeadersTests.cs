@@ -11,7 +11,8 @@ public sealed class DavHeadersTests
     [InlineData(" 1 ", nameof(Depth.One))]
     [InlineData("Infinity", nameof(Depth.Infinity))]
     [InlineData("2", nameof(Depth.Malformed))]
-    public void Depths(string? header, string expected) => Assert.Equal(expected, DavHeaders.ReadDepth(header).ToString());
+    public void Depths(string? header, string expected) =>
+        Assert.Equal(expected, DavHeaders.ReadDepth(header).ToString());
 
     [Theory]
     [InlineData(null, true)]
@@ -38,7 +39,8 @@ public sealed class DavHeadersTests
     [InlineData("1600000000", "2020-09-13T12:26:40.0000000Z")]
     [InlineData("1600000000.25", "2020-09-13T12:26:40.2500000Z")]
     [InlineData("-1", "1969-12-31T23:59:59.0000000Z")]
-    public void Mtimes(string header, string expected) => Assert.Equal(expected, DavHeaders.ReadMtime(header)!.Value.ToString("O"));
+    public void Mtimes(string header, string expected) =>
+        Assert.Equal(expected, DavHeaders.ReadMtime(header)!.Value.ToString("O"));
 
     [Theory]
     [InlineData("yesterday")]
@@ -52,7 +54,8 @@ public sealed class DavHeadersTests
     [Fact]
     public void Dates_that_are_malformed_count_as_none()
     {
-        Assert.Equal(new DateTime(1994, 11, 6, 8, 49, 37, DateTimeKind.Utc), DavHeaders.ReadDate("Sun, 06 Nov 1994 08:49:37 GMT"));
+        var expected = new DateTime(1994, 11, 6, 8, 49, 37, DateTimeKind.Utc);
+        Assert.Equal(expected, DavHeaders.ReadDate("Sun, 06 Nov 1994 08:49:37 GMT"));
         Assert.Null(DavHeaders.ReadDate("once"));
     }
 

@@ -43,7 +43,8 @@ public sealed class EntityTagsTests
     [InlineData("*, \"a\"")]
     [InlineData("")]
     [InlineData(" , ")]
-    public void Malformed_headers_count_as_none(string header) => Assert.Null(EntityTags.Read(header, weakMatches: true));
+    public void Malformed_headers_count_as_none(string header) =>
+        Assert.Null(EntityTags.Read(header, weakMatches: true));
 
     [Fact]
     public void If_Range_needs_one_strong_tag()

@@ -12,7 +12,8 @@ public sealed class IfHeaderTests
     private const string B = "22222222-2222-2222-2222-222222222222";
     private const string Tag = "33333333333333333333333333333333";
 
-    private static IfHeader Parse(string header) => IfHeader.Parse(header, new HostString("host:8080"), publicUrl: null);
+    private static IfHeader Parse(string header) =>
+        IfHeader.Parse(header, new HostString("host:8080"), publicUrl: null);
 
     [Fact]
     public void One_list_without_a_tag()

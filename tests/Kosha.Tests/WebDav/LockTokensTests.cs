@@ -15,7 +15,8 @@ public sealed class LockTokensTests
     [InlineData("opaquelocktoken:11111111-2222-3333-4444-555555555555")]
     [InlineData(" <urn:uuid:11111111-2222-3333-4444-555555555555> ")]
     [InlineData("<OpaqueLockToken:11111111-2222-3333-4444-555555555555>")]
-    public void Both_schemes_with_and_without_brackets(string header) => Assert.Equal(Token, LockTokens.ReadHeader(header));
+    public void Both_schemes_with_and_without_brackets(string header) =>
+        Assert.Equal(Token, LockTokens.ReadHeader(header));
 
     [Theory]
     [InlineData(null)]

@@ -31,7 +31,8 @@ public sealed class PreconditionsTests
         return DavRequest.Read(http, new Caller(1, Guid.Empty), new WebDavOptions());
     }
 
-    private static int StatusOf(FileNode node, params string[] headers) => Preconditions.ForRead(Request(headers), node);
+    private static int StatusOf(FileNode node, params string[] headers) =>
+        Preconditions.ForRead(Request(headers), node);
 
     [Fact]
     public void Without_headers_all_goes_on() => Assert.Equal(200, StatusOf(File));
@@ -49,7 +50,7 @@ public sealed class PreconditionsTests
 
     [Fact]
     public void Malformed_conditions_are_no_conditions() =>
-        Assert.Equal(200, StatusOf(File, "If-None-Match", "JoplinIgnore-1", "If-Match", "x", "If-Modified-Since", "once"));
+        Assert.Equal(200, StatusOf(File, "If-None-Match", "JoplinIgnore-1", "If-Match", "x", "If-Modified-Since", "?"));
 
     [Fact]
     public void Dates_compare_by_the_second()
