@@ -56,7 +56,8 @@ public sealed class PropertyTests(Drive drive) : IClassFixture<Drive>
         var path = await NewFileAsync();
         Assert.Single((await FindAsync(path, "D:getetag", "D:getetag")).Properties);
         const string body =
-            "<D:propfind xmlns:D='DAV:'><D:allprop/><D:include><D:getetag/><D:quota-used-bytes/></D:include></D:propfind>";
+            "<D:propfind xmlns:D='DAV:'><D:allprop/><D:include><D:getetag/><D:quota-used-bytes/></D:include>"
+            + "</D:propfind>";
         var item = (await client.PropfindAsync(path.Split('/')[0], "0", body)).Must(207).Multistatus.Single;
         Assert.NotNull(item.Value("quota-used-bytes"));
     }
@@ -183,7 +184,8 @@ public sealed class PropertyTests(Drive drive) : IClassFixture<Drive>
     {
         var path = await NewFileAsync();
         var update = Set(
-            "<D:lastmodified>1600000000</D:lastmodified><oc:checksums><oc:checksum>SHA1:x</oc:checksum></oc:checksums>");
+            "<D:lastmodified>1600000000</D:lastmodified>"
+            + "<oc:checksums><oc:checksum>SHA1:x</oc:checksum></oc:checksums>");
         var item = (await client.ProppatchAsync(path, update)).Must(207).Multistatus.Single;
         Assert.All(item.Properties.Values, property => Assert.Equal(200, property.Status));
         Assert.Equal("Sun, 13 Sep 2020 12:26:40 GMT", (await client.HeadAsync(path)).Header("Last-Modified"));
