@@ -48,8 +48,8 @@ public sealed class RcloneTests(SharedKosha kosha)
 
         File.SetLastWriteTimeUtc(Path.Combine(source, "readme"), new DateTime(2001, 2, 3, 4, 5, 6, DateTimeKind.Utc));
         var retimed = await rclone.RunAsync("sync", source, Rclone.Remote("small"));
-        Assert.Equal(["readme"], retimed.Retimed);
-        Assert.Empty(retimed.Copied);
+        // Older versions send the file again, newer ones set the time alone.
+        Assert.Equal(["readme"], [.. retimed.Copied, .. retimed.Retimed]);
         var answer = (await drive.HeadAsync("small/readme")).Must(200);
         Assert.Equal("Sat, 03 Feb 2001 04:05:06 GMT", answer.Header("Last-Modified"));
     }
