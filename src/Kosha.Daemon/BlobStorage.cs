@@ -33,7 +33,8 @@ internal static class BlobStorage
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new OperatorException($"Spool:Directory: {options.SpoolDirectory} cannot be written ({e.Message}).", e);
+            throw new OperatorException($"Spool:Directory: {options.SpoolDirectory} cannot be written "
+                + $"({e.Message}).", e);
         }
     }
 }

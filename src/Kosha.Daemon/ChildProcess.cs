@@ -31,13 +31,12 @@ internal static class ChildProcess
     public static string SearchPath =>
         $"{Environment.GetEnvironmentVariable("PATH")}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin";
 
-    /// <summary>The absolute path of a program; null if it is not installed.</summary>
+    /// <summary>The absolute path of a program, behind all links; null if it is not installed.</summary>
     public static string? Find(string name) => SearchPath.Split(':', StringSplitOptions.RemoveEmptyEntries)
-        .Select(folder => Path.Combine(folder, name)).FirstOrDefault(IsProgram);
-
-    // A link that leads nowhere also "exists".
-    private static bool IsProgram(string path) =>
-        File.Exists(path) && new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true) is null or { Exists: true };
+        .Select(folder => new FileInfo(Path.Combine(folder, name))).Where(file => file.Exists)
+        .Select(file => file.ResolveLinkTarget(returnFinalTarget: true) ?? file)
+        // A link that leads nowhere exists for the framework.
+        .FirstOrDefault(file => file.Exists)?.FullName;
 
     public static async Task<ChildResult> RunAsync(
         string file, IEnumerable<string> arguments, string folder, CancellationToken ct, string input = "")

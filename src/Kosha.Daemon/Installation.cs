@@ -42,7 +42,9 @@ internal sealed class Installation : IAsyncDisposable
     /// <summary>The names of the schema scripts applied now.</summary>
     public IReadOnlyList<string> Migrated { get; }
 
-    /// <exception cref="OperatorException">Something in the way that the operator can clear; everything is closed again.</exception>
+    /// <exception cref="OperatorException">
+    /// Something in the way that the operator can clear; everything is closed again.
+    /// </exception>
     public static async Task<Installation> OpenAsync(
         KoshaOptions options, Purpose purpose, ILogger logger, CancellationToken ct)
     {
@@ -101,11 +103,11 @@ internal sealed class Installation : IAsyncDisposable
                 return null;
             var (what, pid) = folder.Holder();
             if (purpose.Serves && what == purpose.What)
-                throw new OperatorException($"Another daemon (process {pid}) uses the data folder {folder.Path}. Stop it, or give "
-                    + "this one a folder of its own with --DataDirectory=FOLDER.");
+                throw new OperatorException($"Another daemon (process {pid}) uses the data folder {folder.Path}. Stop "
+                    + "it, or give this one a folder of its own with --DataDirectory=FOLDER.");
             if (TimeProvider.System.GetElapsedTime(started) > LockPatience)
-                throw new OperatorException($"The data folder {folder.Path} is in use by '{what}' (process {pid}). Try again when "
-                    + "it has ended.");
+                throw new OperatorException($"The data folder {folder.Path} is in use by '{what}' (process {pid}). "
+                    + "Try again when it has ended.");
             await Task.Delay(LockPause, ct);
         }
     }
@@ -124,7 +126,8 @@ internal sealed class Installation : IAsyncDisposable
         }
     }
 
-    private static async Task<IReadOnlyList<string>> CheckAndMigrateAsync(Database database, ILogger logger, CancellationToken ct)
+    private static async Task<IReadOnlyList<string>> CheckAndMigrateAsync(
+        Database database, ILogger logger, CancellationToken ct)
     {
         try
         {

@@ -15,7 +15,8 @@ public sealed partial class KoshaOptions
         var program = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
         if (path == program || path.StartsWith(program + "/", StringComparison.Ordinal))
             reader.Problem("DataDirectory",
-                $"{path} lies in the program's own folder, which an update replaces; choose another, such as /var/lib/kosha.");
+                $"{path} lies in the program's own folder, which an update replaces; choose another, such as "
+                + "/var/lib/kosha.");
         return path;
     }
 
@@ -120,8 +121,8 @@ public sealed partial class KoshaOptions
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            reader.Problem("Http:Certificate", $"{e.Message} Kosha, as the user '{Environment.UserName}', must be able to "
-                + "read the certificate and its key.");
+            reader.Problem("Http:Certificate", $"{e.Message} Kosha, as the user '{Environment.UserName}', must be "
+                + "able to read the certificate and its key.");
         }
         catch (CryptographicException e)
         {
@@ -134,8 +135,8 @@ public sealed partial class KoshaOptions
         if (HttpAllowInsecure || HttpTrustedProxies.Count > 0)
             return;
         foreach (var address in HttpListen.Where(address => !address.IsTls && !address.IsLoopback))
-            reader.Problem("Http:Listen", $"{address} would carry passwords in clear text over the network. Use https://, "
-                + "or name your TLS proxy in Http:TrustedProxies, or set Http:AllowInsecure=true.");
+            reader.Problem("Http:Listen", $"{address} would carry passwords in clear text over the network. Use "
+                + "https://, or name your TLS proxy in Http:TrustedProxies, or set Http:AllowInsecure=true.");
     }
 
     private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;

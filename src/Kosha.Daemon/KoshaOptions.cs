@@ -62,7 +62,9 @@ public sealed partial class KoshaOptions
     /// <summary>How long running requests may go on after the daemon was told to stop.</summary>
     public TimeSpan ShutdownGrace { get; }
 
-    /// <summary>Every problem, each one line that begins with its key; empty if Kosha can start with these settings.</summary>
+    /// <summary>
+    /// Every problem, each one line that begins with its key; empty if Kosha can start with these settings.
+    /// </summary>
     public IReadOnlyList<string> Problems { get; }
 
     /// <summary>What holds and where it comes from, for people.</summary>
@@ -88,7 +90,8 @@ public sealed partial class KoshaOptions
         AdminPassword = ReadAdminPassword(reader);
         WebDavInfiniteDepth = reader.Flag("WebDav:InfiniteDepth", false);
         LogLevel = reader.Choice("Log:Level", LogEventLevel.Information, ("debug", LogEventLevel.Debug),
-            ("information", LogEventLevel.Information), ("warning", LogEventLevel.Warning), ("error", LogEventLevel.Error));
+            ("information", LogEventLevel.Information), ("warning", LogEventLevel.Warning),
+            ("error", LogEventLevel.Error));
         LogFormat = reader.Choice("Log:Format", LogFormat.Text, ("text", LogFormat.Text), ("json", LogFormat.Json));
         ShutdownGrace = TimeSpan.FromSeconds(reader.Number("Shutdown:GraceSeconds", 30, 0, 3600));
         CheckTls(reader);

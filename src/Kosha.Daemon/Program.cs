@@ -14,7 +14,11 @@ var options = new KoshaOptions(GivenSettings.Read(GivenSettings.DefaultFile, env
 using var signals = new StopSignals();
 var commands = new CommandLine(options, args, signals).Commands();
 // Signals and exceptions are for Kosha to handle.
-var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+var invocation = new InvocationConfiguration
+{
+    EnableDefaultExceptionHandler = false,
+    ProcessTerminationTimeout = null,
+};
 try
 {
     return await commands.Parse(words).InvokeAsync(invocation);

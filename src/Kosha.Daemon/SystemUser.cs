@@ -1,4 +1,5 @@
-using System.Globalization;
+using System.Collections;
+using System.Runtime.InteropServices;
 
 namespace Kosha.Daemon;
 
@@ -21,10 +22,12 @@ internal sealed record SystemUser(string Name, string UserId, string GroupId)
     }
 
     /// <summary>
-    /// As root: makes the user and gives it the folders, then becomes this program run by that user, and does not return.
-    /// As anybody else: does nothing.
+    /// As root: makes the user and gives it the folders, then becomes this program run by that user, and does not
+    /// return. As anybody else: does nothing.
     /// </summary>
-    /// <exception cref="OperatorException">The user cannot be made, or would not reach the program or its folders.</exception>
+    /// <exception cref="OperatorException">
+    /// The user cannot be made, or would not reach the program or its folders.
+    /// </exception>
     public static async Task DropRootAsync(KoshaOptions options, IReadOnlyList<string> arguments, CancellationToken ct)
     {
         if (!IsRoot)
@@ -55,14 +58,15 @@ internal sealed record SystemUser(string Name, string UserId, string GroupId)
                 return user;
             await Task.Delay(TimeSpan.FromMilliseconds(200), ct);
         }
-        throw new OperatorException($"Kosha does not run as root, and the system user '{KoshaName}' cannot be made: {output}\n"
-            + $"Make it (useradd --system --user-group {KoshaName}), or start Kosha as an ordinary user.");
+        throw new OperatorException($"Kosha does not run as root, and the system user '{KoshaName}' cannot be made: "
+            + $"{output}\nMake it (useradd --system --user-group {KoshaName}), or start Kosha as an ordinary user.");
     }
 
     private async Task TakeOverAsync(string folder, CancellationToken ct)
     {
         if (!Directory.Exists(folder))
         {
+            await CheckWayAsync(folder, ct);
             CreateWithParents(folder);
             await ChangeOwnerAsync(folder, ct);
             return;
@@ -71,12 +75,27 @@ internal sealed record SystemUser(string Name, string UserId, string GroupId)
         if (owner == UserId)
             return;
         if (owner != "0")
-            throw new OperatorException($"{folder} belongs to another user (id {owner}), and Kosha does not take it away. Start "
-                + "Kosha as that user, or choose another folder with --DataDirectory=FOLDER.");
+            throw new OperatorException($"{folder} belongs to another user (id {owner}), and Kosha does not take it "
+                + "away. Start Kosha as that user, or choose another folder with --DataDirectory=FOLDER.");
         if (DataFolder.Refusal(folder) is { } refusal)
             throw new OperatorException(refusal);
         await ChangeOwnerAsync(folder, ct);
     }
+
+    // Before anything is made: what lies below a private folder would be out of reach.
+    private async Task CheckWayAsync(string folder, CancellationToken ct)
+    {
+        var existing = folder;
+        while (!Directory.Exists(existing))
+            existing = Path.GetDirectoryName(existing)!;
+        if (!await MayAsync("-x", existing, ct))
+            throw OutOfReach(folder);
+    }
+
+    private OperatorException OutOfReach(string folder) =>
+        new($"Started by root, Kosha runs as the user '{Name}', who cannot reach or write {folder}. Choose a folder "
+            + "that is not below a private one such as /root with --DataDirectory=FOLDER, or start Kosha as an "
+            + "ordinary user.");
 
     private static void CreateWithParents(string folder)
     {
@@ -110,15 +129,14 @@ internal sealed record SystemUser(string Name, string UserId, string GroupId)
         foreach (var file in new[] { Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "kosha.dll") })
         {
             if (!await MayAsync("-r", file, ct))
-                throw new OperatorException($"Started by root, Kosha runs as the user '{Name}', who cannot read {file}. Put the "
-                    + "program where everybody may read it, such as /opt/kosha, or start it as an ordinary user.");
+                throw new OperatorException($"Started by root, Kosha runs as the user '{Name}', who cannot read "
+                    + $"{file}. Put the program where everybody may read it, such as /opt/kosha, or start it as an "
+                    + "ordinary user.");
         }
         foreach (var folder in Folders(options))
         {
             if (!await MayAsync("-w", folder, ct))
-                throw new OperatorException($"Started by root, Kosha runs as the user '{Name}', who cannot reach or write "
-                    + $"{folder}. Choose a folder that is not below a private one such as /root with "
-                    + "--DataDirectory=FOLDER, or start Kosha as an ordinary user.");
+                throw OutOfReach(folder);
         }
     }
 
@@ -137,14 +155,14 @@ internal sealed record SystemUser(string Name, string UserId, string GroupId)
         string[] self = Path.GetFileName(program) == "dotnet"
             ? [program, Path.Combine(AppContext.BaseDirectory, "kosha.dll")] : [program];
         string?[] command = [SetPriv, .. Identity, .. LowPorts(options), "--", .. self, .. arguments, null];
-        var variables = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
+        var variables = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value, StringComparer.Ordinal);
         variables["HOME"] = options.DataDirectory;
         variables["USER"] = variables["LOGNAME"] = Name;
         string?[] environment = [.. variables.Select(pair => $"{pair.Key}={pair.Value}"), null];
         _ = Native.Execute(command[0]!, command, environment);
-        throw new OperatorException(string.Create(CultureInfo.InvariantCulture,
-            $"'{command[0]}' cannot be started (error {System.Runtime.InteropServices.Marshal.GetLastPInvokeError()})."));
+        var error = Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
+        throw new OperatorException($"'{command[0]}' cannot be started: {error}");
     }
 
     // Below 1024 the system wants one of root's rights, the only one that is kept.

@@ -3,8 +3,8 @@ using System.Security.Cryptography;
 namespace Kosha.Daemon.Auth;
 
 /// <summary>
-/// App passwords: 20 characters of a 32-letter alphabet without look-alikes (100 bits), shown in groups of five. At that
-/// size one SHA-256 is enough to store them.
+/// App passwords: 20 characters of a 32-letter alphabet without look-alikes (100 bits), shown in groups of five. At
+/// that size one SHA-256 is enough to store them.
 /// </summary>
 internal static class AppPasswordSecret
 {

@@ -10,7 +10,8 @@ internal sealed record BasicCredential(string Name, string Password)
     private const string Scheme = "Basic ";
     private const int MaxHeaderLength = 4096;
 
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding StrictUtf8 =
+        new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Reads a header; null if it is not one of this scheme.</summary>
     public static BasicCredential? Parse(string? header)

@@ -6,7 +6,9 @@ namespace Kosha.Daemon.Auth;
 /// <summary>The name under which failures of one client are counted.</summary>
 internal static class ClientAddress
 {
-    /// <summary>An IPv4 address, or the /64 network of an IPv6 address: one client commands all addresses in it.</summary>
+    /// <summary>
+    /// An IPv4 address, or the /64 network of an IPv6 address: one client commands all addresses in it.
+    /// </summary>
     public static string Of(IPAddress? address)
     {
         if (address is null)

@@ -10,8 +10,8 @@ namespace Kosha.Daemon.Auth;
 internal sealed record VerifiedCredential(Caller Caller, long? AppPasswordId);
 
 /// <summary>
-/// Credentials verified before, because WebDAV clients send theirs with every request and a verify takes 75 ms. Keys are
-/// HMACs of the header under a key of this process, so memory holds no password. An entry is forgotten five minutes
+/// Credentials verified before, because WebDAV clients send theirs with every request and a verify takes 75 ms. Keys
+/// are HMACs of the header under a key of this process, so memory holds no password. An entry is forgotten five minutes
 /// after its last use; that it still holds is for the caller to check against the stamp.
 /// </summary>
 internal sealed class CredentialCache(TimeProvider time)

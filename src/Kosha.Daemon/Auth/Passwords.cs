@@ -4,8 +4,8 @@ using System.Text;
 namespace Kosha.Daemon.Auth;
 
 /// <summary>
-/// Passwords of accounts: the framework's PBKDF2, about 75 ms of one core each. Compared in NFC, because what a keyboard
-/// sends depends on the system.
+/// Passwords of accounts: the framework's PBKDF2, about 75 ms of one core each. Compared in NFC, because what a
+/// keyboard sends depends on the system.
 /// </summary>
 internal static class Passwords
 {

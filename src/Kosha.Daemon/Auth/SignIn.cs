@@ -7,7 +7,9 @@ namespace Kosha.Daemon.Auth;
 
 /// <summary>What became of a sign-in.</summary>
 /// <param name="Credential">Null: refused.</param>
-/// <param name="RetryAfter">Refused without a look at the credential; the next attempt has sense after this time.</param>
+/// <param name="RetryAfter">
+/// Refused without a look at the credential; the next attempt has sense after this time.
+/// </param>
 /// <param name="IsBusy">Too many sign-ins at once, by whomever; false: too many failures of this client.</param>
 internal sealed record SignInResult(VerifiedCredential? Credential, TimeSpan? RetryAfter = null, bool IsBusy = false)
 {
@@ -15,9 +17,9 @@ internal sealed record SignInResult(VerifiedCredential? Credential, TimeSpan? Re
 }
 
 /// <summary>
-/// Verifies a name and a password or app password. Failures are counted for each client address, and for each name at an
-/// address; beyond the limit nothing is verified until the window has passed. A credential that is remembered is outside
-/// all limits.
+/// Verifies a name and a password or app password. Failures are counted for each client address, and for each name at
+/// an address; beyond the limit nothing is verified until the window has passed. A credential that is remembered is
+/// outside all limits.
 /// </summary>
 internal sealed class SignIn(
     UserTable users, AppPasswordTable appPasswords, SignInFailures failures, CredentialCache cache)
@@ -111,7 +113,8 @@ internal sealed class SignIn(
         }
     }
 
-    private async Task<SignInResult> VerifyPasswordAsync(BasicCredential credential, string address, CancellationToken ct)
+    private async Task<SignInResult> VerifyPasswordAsync(
+        BasicCredential credential, string address, CancellationToken ct)
     {
         string[] subjects = [SubjectOf(credential.Name, address), address];
         // Looked up in the slot, so that guesses in parallel overshoot the limit by no more than the slots.

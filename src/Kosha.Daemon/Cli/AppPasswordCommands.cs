@@ -55,11 +55,17 @@ internal static class AppPasswordCommands
     private static Command Revoke(CommandLine line)
     {
         var user = User();
-        var which = new Argument<string>("ID-or-NAME") { Description = "As 'kosha app-password list' shows it." };
-        var command = new Command("revoke", "End an app password at once.") { user, which };
+        var which = new Argument<string?>("ID-or-NAME")
+        {
+            Description = "As 'kosha app-password list' shows it.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var name = new Option<string?>("--name") { Description = "The same, as 'kosha app-password add' takes it." };
+        var command = new Command("revoke", "End an app password at once.") { user, which, name };
         command.SetAction((parsed, _) => line.RunAsync("kosha app-password revoke", (installation, ct) =>
-            new AppPasswordTable(installation.Database).RevokeAsync(
-                parsed.GetRequiredValue(user), parsed.GetRequiredValue(which), ct)));
+            new AppPasswordTable(installation.Database).RevokeAsync(parsed.GetRequiredValue(user),
+                parsed.GetValue(which) ?? parsed.GetValue(name)
+                    ?? throw new OperatorException("Say which app password: its id or its name."), ct)));
         return command;
     }
 }

@@ -15,8 +15,8 @@ internal sealed class CommandLine(KoshaOptions options, IReadOnlyList<string> ar
 
     public RootCommand Commands()
     {
-        var root = new RootCommand("Kosha, a network drive of your own: WebDAV over Postgres and content-addressed blobs.\n"
-            + "Settings can be given to every command as --Section:Key=VALUE, such as "
+        var root = new RootCommand("Kosha, a network drive of your own: WebDAV over Postgres and content-addressed "
+            + "blobs.\nSettings can be given to every command as --Section:Key=VALUE, such as "
             + "--Http:Listen=http://127.0.0.1:8080; 'kosha config check' shows them all.");
         var serve = new Command("serve", "Run the daemon (the default).");
         serve.SetAction((_, _) => ServeAsync());

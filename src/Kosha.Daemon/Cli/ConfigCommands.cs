@@ -9,7 +9,8 @@ internal static class ConfigCommands
 {
     public static Command Create(CommandLine line)
     {
-        var check = new Command("check", "Show every setting and where it comes from, and all problems. Changes nothing.");
+        var check = new Command("check",
+            "Show every setting and where it comes from, and all problems. Changes nothing.");
         check.SetAction((_, _) => CheckAsync(line.Options, line.Signals.Stopping));
         return new Command("config", "Look at the settings.") { check };
     }

@@ -14,14 +14,16 @@ internal static class Serve
         using var log = ConsoleLog.ForDaemon(options);
         using var loggers = new SerilogLoggerFactory(log);
         var logger = loggers.CreateLogger("Kosha");
-        await using var installation = await Installation.OpenAsync(options, new(What, Serves: true), logger, signals.Stopping);
+        await using var installation = await Installation.OpenAsync(
+            options, new(What, Serves: true), logger, signals.Stopping);
         var password = await FirstAdministrator.EnsureAsync(installation, options.AdminPassword, signals.Stopping);
         var blobs = await BlobStorage.OpenAsync(options, signals.Stopping);
         await using var app = WebHost.Build(options, installation, blobs, BlobStorage.OpenSpool(options), loggers);
         await app.StartAsync(signals.Stopping);
         Announce(options, Listening.Urls(app), installation.Folder, password);
         await WaitAsync(app.Lifetime.ApplicationStopping, signals.Stopping);
-        logger.LogInformation("Stopping: running requests may finish for {Seconds} s.", options.ShutdownGrace.TotalSeconds);
+        logger.LogInformation(
+            "Stopping: running requests may finish for {Seconds} s.", options.ShutdownGrace.TotalSeconds);
         await StopAsync(app, options.ShutdownGrace, signals.Hurrying);
         return 0;
     }

@@ -14,7 +14,8 @@ internal static class UserCommands
         command.Subcommands.Add(Add(line));
         command.Subcommands.Add(List(line));
         command.Subcommands.Add(Passwd(line));
-        command.Subcommands.Add(SetEnabled(line, "disable", "Let a user sign in nowhere. The files stay.", enabled: false));
+        command.Subcommands.Add(
+            SetEnabled(line, "disable", "Let a user sign in nowhere. The files stay.", enabled: false));
         command.Subcommands.Add(SetEnabled(line, "enable", "Let a disabled user sign in again.", enabled: true));
         return command;
     }
@@ -31,7 +32,11 @@ internal static class UserCommands
     {
         var name = Name();
         var admin = new Option<bool>("--admin") { Description = "Make the user an administrator." };
-        var plan = new Option<string>("--plan") { Description = "The plan that limits the user.", DefaultValueFactory = _ => "default" };
+        var plan = new Option<string>("--plan")
+        {
+            Description = "The plan that limits the user.",
+            DefaultValueFactory = _ => "default",
+        };
         var email = new Option<string?>("--email") { Description = "The user may sign in by this too." };
         var command = new Command("add", "Add a user.") { name, PasswordStdin(), admin, plan, email };
         command.SetAction((parsed, _) => line.RunAsync("kosha user add", (installation, ct) =>

@@ -15,8 +15,9 @@ internal static class DatabaseUrl
         }
         catch (Exception e) when (e is ArgumentException or KeyNotFoundException or UriFormatException)
         {
-            throw new FormatException("it is neither a URL like postgresql://user:password@host:5432/database?sslmode=require "
-                + "nor a list like Host=…;Username=…;Password=…;Database=….", e);
+            throw new FormatException("it is neither a URL like "
+                + "postgresql://user:password@host:5432/database?sslmode=require nor a list like "
+                + "Host=…;Username=…;Password=…;Database=….", e);
         }
     }
 

@@ -31,7 +31,9 @@ internal sealed class GivenSettings
         return given;
     }
 
-    /// <summary>True for "--Http:Listen=…": settings have a ':' or a capital letter, options of commands have neither.</summary>
+    /// <summary>
+    /// True for "--Http:Listen=…": settings have a ':' or a capital letter, options of commands have neither.
+    /// </summary>
     public static bool IsSetting(string argument)
     {
         if (!argument.StartsWith("--", StringComparison.Ordinal) || argument.Length < 3)
@@ -56,7 +58,8 @@ internal sealed class GivenSettings
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Problems.Add($"{file} cannot be read by the user '{Environment.UserName}' ({e.Message}): let it read the file.");
+            Problems.Add($"{file} cannot be read by the user '{Environment.UserName}' ({e.Message}): "
+                + "let it read the file.");
         }
         catch (Exception e) when (e is FormatException or InvalidDataException)
         {
@@ -79,8 +82,8 @@ internal sealed class GivenSettings
         }
     }
 
-    // Container platforms put variables of their own beside ours, such as KOSHA_PORT for a service named kosha. They have
-    // no section, and are ours only if they look like a setting without one.
+    // Container platforms put variables of their own beside ours, such as KOSHA_PORT for a service named kosha. They
+    // have no section, and are ours only if they look like a setting without one.
     private static bool IsForUs(string key) =>
         key.Contains(':', StringComparison.Ordinal)
         || KoshaOptions.Keys.Any(known => Nearness.Distance(key.Replace("_", "", StringComparison.Ordinal),

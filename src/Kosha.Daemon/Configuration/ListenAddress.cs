@@ -12,7 +12,9 @@ public sealed record ListenAddress(bool IsTls, IPAddress Address, int Port)
 {
     public bool IsLoopback => IPAddress.IsLoopback(Address);
 
-    /// <summary>Reads "http://host:port"; null if it is not that. The host is an IP address, localhost or '*'.</summary>
+    /// <summary>
+    /// Reads "http://host:port"; null if it is not that. The host is an IP address, localhost or '*'.
+    /// </summary>
     public static ListenAddress? TryParse(string text)
     {
         var (isTls, rest) = text switch

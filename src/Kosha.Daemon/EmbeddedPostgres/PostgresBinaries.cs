@@ -33,10 +33,11 @@ internal sealed partial record PostgresBinaries(string Folder, int Major)
     private static string Missing(int? major, List<PostgresBinaries> installed)
     {
         var others = string.Join(" and ", installed.Select(binaries => binaries.Major).Distinct().Order());
-        var found = installed.Count == 0 ? "no PostgreSQL server is installed" : $"only PostgreSQL {others} is installed";
+        var found = installed.Count == 0
+            ? "no PostgreSQL server is installed" : $"only PostgreSQL {others} is installed";
         return major is null
-            ? $"Kosha runs its own PostgreSQL, {OldestMajor} or newer, but {found}: apt-get install postgresql-{OldestMajor} "
-                + "(or a newer one), or set Database:ConnectionString to use a server of yours."
+            ? $"Kosha runs its own PostgreSQL, {OldestMajor} or newer, but {found}: apt-get install "
+                + $"postgresql-{OldestMajor} (or a newer one), or name a server of yours in Database:ConnectionString."
             : $"The database in the data folder was made by PostgreSQL {major}, but {found}: "
                 + $"apt-get install postgresql-{major}.";
     }
@@ -59,7 +60,8 @@ internal sealed partial record PostgresBinaries(string Folder, int Major)
         var folder = Path.GetDirectoryName(postgres)!;
         var version = (await ChildProcess.RunAsync(postgres, ["--version"], "/", ct)).Output;
         return VersionNumber().Match(version) is { Success: true } match
-            && new PostgresBinaries(folder, int.Parse(match.Value, CultureInfo.InvariantCulture)) is { IsComplete: true } found
+            && int.Parse(match.Value, CultureInfo.InvariantCulture) is var major
+            && new PostgresBinaries(folder, major) is { IsComplete: true } found
             ? found : null;
     }
 

@@ -46,10 +46,11 @@ internal sealed class PostgresCluster
     {
         var socket = Path.Combine(dataDirectory, "run", ".s.PGSQL.5432");
         if (Encoding.UTF8.GetByteCount(socket) > MaxSocketPathBytes)
-            return $"DataDirectory: {socket} is longer than the {MaxSocketPathBytes} bytes that a socket's path may have; "
-                + "choose a shorter path.";
+            return $"DataDirectory: {socket} is longer than the {MaxSocketPathBytes} bytes that a socket's path may "
+                + "have; choose a shorter path.";
         return dataDirectory.Contains(',', StringComparison.Ordinal)
-            ? $"DataDirectory: {dataDirectory} has a comma, which separates hosts for the database's client; choose another path."
+            ? $"DataDirectory: {dataDirectory} has a comma, which separates hosts for the database's client; choose "
+                + "another path."
             : null;
     }
 
@@ -73,18 +74,21 @@ internal sealed class PostgresCluster
         return binaries;
     }
 
-    /// <summary>Made under another name and renamed when it is whole, so that a crash leaves nothing half-made.</summary>
+    /// <summary>
+    /// Made under another name and renamed when it is whole, so that a crash leaves nothing half-made.
+    /// </summary>
     private async Task CreateAsync(PostgresBinaries binaries, ILogger logger, CancellationToken ct)
     {
         logger.LogInformation("Creating a PostgreSQL {Major} cluster in {Folder}.", binaries.Major, Files);
         var unfinished = folder["postgres.new"];
         if (Directory.Exists(unfinished))
             Directory.Delete(unfinished, recursive: true);
-        string[] arguments = ["--pgdata", unfinished, "--encoding=UTF8", "--locale=C", "--lc-collate=C", "--lc-ctype=C.UTF-8",
-            "--data-checksums", "--auth=trust", $"--username={UserName}", "--no-instructions"];
+        string[] arguments = ["--pgdata", unfinished, "--encoding=UTF8", "--locale=C", "--lc-collate=C",
+            "--lc-ctype=C.UTF-8", "--data-checksums", "--auth=trust", $"--username={UserName}", "--no-instructions"];
         await RunAsync(binaries.InitDb, arguments, input: "", ct);
         // Without a server, so that nobody else can meet the cluster before it is whole.
-        await RunAsync(binaries.Postgres, ["--single", "-D", unfinished, "postgres"], $"create database {DatabaseName}\n", ct);
+        string[] single = ["--single", "-D", unfinished, "postgres"];
+        await RunAsync(binaries.Postgres, single, $"create database {DatabaseName}\n", ct);
         Directory.Move(unfinished, Files);
         await RunAsync("sync", ["--", folder.Path], input: "", ct);
     }
@@ -98,9 +102,9 @@ internal sealed class PostgresCluster
     }
 
     /// <summary>
-    /// After a kill -9 of its daemon Postgres gets SIGINT from the system and needs a moment; after a kill -9 of its own,
-    /// so do its backends. When nobody works in the cluster any more, the process id that it left behind means nothing
-    /// (it may be another process's by now), and goes.
+    /// After a kill -9 of its daemon Postgres gets SIGINT from the system and needs a moment; after a kill -9 of its
+    /// own, so do its backends. When nobody works in the cluster any more, the process id that it left behind means
+    /// nothing (it may be another process's by now), and goes.
     /// </summary>
     private async Task WaitUntilDesertedAsync(ILogger logger, CancellationToken ct)
     {
@@ -110,8 +114,8 @@ internal sealed class PostgresCluster
         {
             var waited = TimeProvider.System.GetElapsedTime(started);
             if (waited > OrphanLimit)
-                throw new OperatorException($"Another PostgreSQL still runs in {Files} (process {pids[0]}) and does not stop. "
-                    + "Stop it.");
+                throw new OperatorException($"Another PostgreSQL still runs in {Files} (process {pids[0]}) and does "
+                    + "not stop. Stop it.");
             if (waited > OrphanPatience && !asked)
             {
                 asked = true;
@@ -158,7 +162,8 @@ internal sealed class PostgresCluster
             ("wal_compression", "on"), ("max_wal_size", "1GB"), ("checkpoint_timeout", "15min"),
             ("autovacuum", "on"), ("track_io_timing", "off"), ("timezone", "UTC"), ("log_timezone", "UTC"),
             // The client of an error logs it with what it means; the server's own words about itself come here.
-            ("logging_collector", "off"), ("log_destination", "stderr"), ("log_line_prefix", ""), ("log_min_messages", "log"),
+            ("logging_collector", "off"), ("log_destination", "stderr"), ("log_line_prefix", ""),
+            ("log_min_messages", "log"),
         ];
         return ["-D", Files, .. settings.SelectMany(setting => new[] { "-c", $"{setting.Name}={setting.Value}" })];
     }

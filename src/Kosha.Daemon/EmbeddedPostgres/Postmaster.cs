@@ -5,8 +5,8 @@ namespace Kosha.Daemon.EmbeddedPostgres;
 
 /// <summary>
 /// The running server of the private cluster. The kernel stops it when the daemon dies (the parent-death signal), it is
-/// started again when it dies itself, and disposing of this stops it. It has a session of its own, so that a Ctrl-C in the
-/// terminal reaches the daemon alone, which still needs the database to finish.
+/// started again when it dies itself, and disposing of this stops it. It has a session of its own, so that a Ctrl-C in
+/// the terminal reaches the daemon alone, which still needs the database to finish.
 /// </summary>
 internal sealed class Postmaster : IAsyncDisposable
 {
@@ -16,6 +16,7 @@ internal sealed class Postmaster : IAsyncDisposable
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(200);
 
     private const int MostFailures = 3;
+    private static readonly string[] Troubles = ["FATAL:", "PANIC:", "ERROR:"];
 
     /// <summary>A server that lived this long was well: the back-off begins anew.</summary>
     private static readonly TimeSpan HealthyLife = TimeSpan.FromMinutes(1);
@@ -108,7 +109,8 @@ internal sealed class Postmaster : IAsyncDisposable
         }
         catch (Exception e)
         {
-            // Nothing but a system without threads or processes to give; the daemon stays up and says that it is not ready.
+            // Nothing but a system without threads or processes to give; the daemon stays up and says that it is not
+            // ready.
             lastComplaint = e.Message;
             logger.LogError(e, "PostgreSQL cannot be started.");
             gaveUp.TrySetResult();
@@ -127,7 +129,8 @@ internal sealed class Postmaster : IAsyncDisposable
     private int RunServer()
     {
         string[] wrappers = ["setpriv", "--pdeathsig", "INT", "--"];
-        var info = ChildProcess.StartInfo("setsid", [.. wrappers, binaries.Postgres, .. cluster.ServerArguments()], cluster.Files);
+        string[] arguments = [.. wrappers, binaries.Postgres, .. cluster.ServerArguments()];
+        var info = ChildProcess.StartInfo("setsid", arguments, cluster.Files);
         using var server = new Process { StartInfo = info };
         server.OutputDataReceived += (_, e) => Hear(e.Data);
         server.ErrorDataReceived += (_, e) => Hear(e.Data);
@@ -152,12 +155,13 @@ internal sealed class Postmaster : IAsyncDisposable
     {
         if (string.IsNullOrWhiteSpace(line))
             return;
-        var isTrouble = line.StartsWith("FATAL:", StringComparison.Ordinal)
-            || line.StartsWith("PANIC:", StringComparison.Ordinal) || line.StartsWith("ERROR:", StringComparison.Ordinal);
+        var isTrouble = Troubles.Any(trouble => line.StartsWith(trouble, StringComparison.Ordinal));
         if (isTrouble)
             lastComplaint = line;
         // Until it is ready it refuses those who ask whether it is, and a start that fails tells its last words itself.
-        if (isTrouble && wasReady && !stopping.IsSet && !line.Contains("the database system is", StringComparison.Ordinal))
+        var isExpected = !wasReady || stopping.IsSet
+            || line.Contains("the database system is", StringComparison.Ordinal);
+        if (isTrouble && !isExpected)
             logger.LogWarning("PostgreSQL: {Line}", line);
         else
             logger.LogDebug("PostgreSQL: {Line}", line);
@@ -175,7 +179,8 @@ internal sealed class Postmaster : IAsyncDisposable
             if (!told && Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(5))
             {
                 told = true;
-                logger.LogInformation("PostgreSQL is still starting; after a crash it first recovers. {Complaint}", lastComplaint);
+                logger.LogInformation(
+                    "PostgreSQL is still starting; after a crash it first recovers. {Complaint}", lastComplaint);
             }
             await Task.Delay(TimeSpan.FromMilliseconds(25), ct);
         }

@@ -5,7 +5,9 @@ using Serilog.Formatting.Json;
 
 namespace Kosha.Daemon.Logs;
 
-/// <summary>One event as one line of JSON, in the compact log event format (CLEF): @t, @l, @m, @x and the properties.</summary>
+/// <summary>
+/// One event as one line of JSON, in the compact log event format (CLEF): @t, @l, @m, @x and the properties.
+/// </summary>
 internal sealed class ClefFormatter : ITextFormatter
 {
     private static readonly JsonValueFormatter Values = new();

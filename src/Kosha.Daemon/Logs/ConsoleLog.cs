@@ -13,7 +13,9 @@ internal static class ConsoleLog
     /// <summary>The log of the daemon, on standard output.</summary>
     public static Logger ForDaemon(KoshaOptions options) => Create(options, options.LogLevel, standardError: false);
 
-    /// <summary>The log of a command: on standard error and only what is wrong, because the output is the result.</summary>
+    /// <summary>
+    /// The log of a command: on standard error and only what is wrong, because the output is the result.
+    /// </summary>
     public static Logger ForCommand(KoshaOptions options) => Create(options,
         options.LogLevel == LogEventLevel.Debug ? LogEventLevel.Debug : LogEventLevel.Warning, standardError: true);
 

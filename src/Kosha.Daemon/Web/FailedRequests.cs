@@ -5,7 +5,8 @@ namespace Kosha.Daemon.Web;
 
 /// <summary>
 /// The outermost middleware: answers what nobody inside has answered, and writes one line for each request that failed.
-/// Warnings are ours to look at; what clients did wrong is information at most, and a client that went away is no error.
+/// Warnings are ours to look at; what clients did wrong is information at most, and a client that went away is no
+/// error.
 /// </summary>
 internal sealed partial class FailedRequests(RequestDelegate next, ILogger<FailedRequests> logger)
 {
@@ -61,6 +62,8 @@ internal sealed partial class FailedRequests(RequestDelegate next, ILogger<Faile
             return;
         var level = status switch
         {
+            // The drive has told its own story already, with the reason.
+            >= 500 when exception is null && context.GetEndpoint()?.DisplayName == "WebDAV" => LogLevel.Debug,
             500 => LogLevel.Error,
             501 => LogLevel.Debug,
             > 500 => LogLevel.Warning,

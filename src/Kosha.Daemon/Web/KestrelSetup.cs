@@ -7,7 +7,9 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace Kosha.Daemon.Web;
 
-/// <summary>How Kestrel listens, how much memory a connection may take, and what it refuses before Kosha sees it.</summary>
+/// <summary>
+/// How Kestrel listens, how much memory a connection may take, and what it refuses before Kosha sees it.
+/// </summary>
 internal static class KestrelSetup
 {
     private const int MaxConnections = 2_000;
@@ -45,7 +47,8 @@ internal static class KestrelSetup
         limits.MinRequestBodyDataRate = null;
     }
 
-    private static void SetProtocols(ListenOptions listen, ListenAddress address, KoshaOptions options, DataFolder folder)
+    private static void SetProtocols(
+        ListenOptions listen, ListenAddress address, KoshaOptions options, DataFolder folder)
     {
         listen.Protocols = address.IsTls ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
         if (address.IsTls)

@@ -25,10 +25,10 @@ internal static class Listening
         {
             return $"Http:Listen: {address} cannot be used: " + e.SocketErrorCode switch
             {
-                SocketError.AddressAlreadyInUse => "another program listens there. Stop it, or choose another port, such as "
-                    + $"--Http:Listen={address with { Port = Other(address.Port) }}.",
-                SocketError.AccessDenied => "ports below 1024 need a right that this user has not. Choose a higher one, such as "
-                    + $"--Http:Listen={address with { Port = Other(address.Port) }}.",
+                SocketError.AddressAlreadyInUse => "another program listens there. Stop it, or choose another port, "
+                    + $"such as --Http:Listen={address with { Port = Other(address.Port) }}.",
+                SocketError.AccessDenied => "ports below 1024 need a right that this user has not. Choose a higher "
+                    + $"one, such as --Http:Listen={address with { Port = Other(address.Port) }}.",
                 SocketError.AddressNotAvailable => "this machine has no such address.",
                 _ => e.Message,
             };
@@ -37,7 +37,9 @@ internal static class Listening
 
     private static int Other(int port) => port is < 1024 or > 65_000 ? 8080 : port + 1;
 
-    /// <summary>The addresses that really listen, the secure ones first, as a person on this machine would type them.</summary>
+    /// <summary>
+    /// The addresses that really listen, the secure ones first, as a person on this machine would type them.
+    /// </summary>
     public static IReadOnlyList<Uri> Urls(WebApplication app) =>
         [.. app.Urls.Select(url => new Uri(url.Replace("[::]", "localhost", StringComparison.Ordinal)
                 .Replace("0.0.0.0", "localhost", StringComparison.Ordinal)))

@@ -2,7 +2,9 @@ using System.Net.Mime;
 
 namespace Kosha.Daemon.Web;
 
-/// <summary>What answers without a sign-in: whether Kosha lives, whether it can serve, and a page that says what it is.</summary>
+/// <summary>
+/// What answers without a sign-in: whether Kosha lives, whether it can serve, and a page that says what it is.
+/// </summary>
 internal static class PlainPages
 {
     private static readonly string[] Reads = [HttpMethods.Get, HttpMethods.Head];
@@ -16,7 +18,8 @@ internal static class PlainPages
         <style>body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:10vh auto;padding:0 1rem;
         color-scheme:light dark}</style>
         <h1>Kosha</h1>
-        <p>This is a network drive. Mount <a href="/dav/">/dav/</a> as WebDAV, with your username and an app password.</p>
+        <p>This is a network drive. Mount <a href="/dav/">/dav/</a> as WebDAV, with your username and an app
+        password.</p>
         </html>
         """;
 
@@ -24,7 +27,8 @@ internal static class PlainPages
     {
         routes.MapMethods("/", Reads, (HttpContext context) =>
         {
-            context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+            context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; "
+                + "frame-ancestors 'none'";
             return Results.Text(FrontPage, "text/html; charset=utf-8");
         });
         routes.MapMethods("/healthz", Reads, () => Results.Text("ok\n", MediaTypeNames.Text.Plain));

@@ -36,8 +36,8 @@ internal static class TlsCertificate
     }
 
     /// <summary>
-    /// The certificate that Kosha has signed itself, kept in the data folder (0600). It is made once, and anew when it is
-    /// about to expire.
+    /// The certificate that Kosha has signed itself, kept in the data folder (0600). It is made once, and anew when it
+    /// is about to expire.
     /// </summary>
     public static X509Certificate2 SelfSigned(DataFolder folder, TimeProvider time)
     {
@@ -69,7 +69,8 @@ internal static class TlsCertificate
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(
             X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.KeyEncipherment, critical: true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new(ServerAuthentication)], critical: false));
+        request.CertificateExtensions.Add(
+            new X509EnhancedKeyUsageExtension([new(ServerAuthentication)], critical: false));
         return request.CreateSelfSigned(now.AddDays(-1), now.AddDays(ValidDays));
     }
 

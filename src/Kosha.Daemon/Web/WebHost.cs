@@ -29,6 +29,7 @@ internal static class WebHost
         app.UseSecurityHeaders();
         app.UseRouting();
         app.UseMiddleware<BasicAuthentication>();
+        app.UseIdleBodyLimit();
         app.MapPlainPages();
         app.MapWebDav(new WebDavOptions { InfiniteDepth = options.WebDavInfiniteDepth });
         return app;

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Dapper;
+using Npgsql;
 
 namespace Kosha.Storage.Accounts;
 
@@ -29,7 +30,9 @@ public sealed class AppPasswordTable(Database database)
 {
     public const int MaxLabelLength = 80;
 
-    private const string SqlUserId = "select id from users where lower(username) = lower(@user) or lower(email) = lower(@user)";
+    private const string SqlUserId = """
+        select id from users where lower(username) = lower(@user) or lower(email) = lower(@user)
+        """;
 
     private const string SqlAdd = """
         insert into app_passwords (user_id, label, secret_hash) values (@userId, @label, @secretHash)
@@ -37,7 +40,9 @@ public sealed class AppPasswordTable(Database database)
         returning id
         """;
 
-    /// <summary>Stores a new secret's hash for the user of this name or email. Labels are unique for each user.</summary>
+    /// <summary>
+    /// Stores a new secret's hash for the user of this name or email. Labels are unique for each user.
+    /// </summary>
     /// <exception cref="StorageException">
     /// <see cref="StorageFault.NotFound"/>, <see cref="StorageFault.InvalidValue"/>,
     /// <see cref="StorageFault.AlreadyExists"/>.
@@ -84,10 +89,14 @@ public sealed class AppPasswordTable(Database database)
     /// remember them under the old stamp verify them once more.
     /// </summary>
     /// <exception cref="StorageException"><see cref="StorageFault.NotFound"/></exception>
-    public Task RevokeAsync(string user, string idOrLabel, CancellationToken ct) => database.WriteAsync(async transaction =>
+    public Task RevokeAsync(string user, string idOrLabel, CancellationToken ct) =>
+        database.WriteAsync(transaction => RevokeAsync(transaction, user, idOrLabel), ct);
+
+    private static async Task RevokeAsync(NpgsqlTransaction transaction, string user, string idOrLabel)
     {
         var connection = transaction.Connection!;
-        var userId = await connection.ExecuteScalarAsync<long?>(SqlUserId, new { user }, transaction) ?? throw NoUser(user);
+        var userId = await connection.ExecuteScalarAsync<long?>(SqlUserId, new { user }, transaction)
+            ?? throw NoUser(user);
         var removed = long.TryParse(idOrLabel, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
             ? await connection.ExecuteAsync(SqlRevokeById, new { userId, id }, transaction) : 0;
         if (removed == 0)
@@ -95,7 +104,7 @@ public sealed class AppPasswordTable(Database database)
         if (removed == 0)
             throw new StorageException(StorageFault.NotFound, $"'{user}' has no app password '{idOrLabel}'.");
         await connection.ExecuteAsync(SqlNewStamp, new { userId }, transaction);
-    }, ct);
+    }
 
     private const string SqlFind = """
         select a.id as app_password_id, u.id as user_id, u.credential_stamp
