@@ -15,15 +15,18 @@ public sealed class RcloneTests(SharedKosha kosha)
         using var drive = await kosha.NewDriveAsync();
         var rclone = await Rclone.ForAsync(drive);
 
-        var first = await rclone.RunAsync("sync", source, Rclone.Remote("tree"));
-        Assert.Equal(RealTree.Describe(source).Count, first.Copied.Count);
+        var count = RealTree.Describe(source).Count;
+        var first = await Figures.TimeAsync($"rclone sync of {count} files up",
+            () => rclone.RunAsync("sync", source, Rclone.Remote("tree")));
+        Assert.Equal(count, first.Copied.Count);
 
-        var second = await rclone.RunAsync("sync", source, Rclone.Remote("tree"));
+        var second = await Figures.TimeAsync("again, nothing changed",
+            () => rclone.RunAsync("sync", source, Rclone.Remote("tree")));
         Assert.Empty(second.Copied);
         Assert.Empty(second.Retimed);
 
         await rclone.RunAsync("check", "--checksum", source, Rclone.Remote("tree"));
-        await rclone.RunAsync("sync", Rclone.Remote("tree"), back);
+        await Figures.TimeAsync("down", () => rclone.RunAsync("sync", Rclone.Remote("tree"), back));
         Assert.Equal(RealTree.Describe(source), RealTree.Describe(back));
         await rclone.RunAsync("check", "--checksum", source, back);
     }
