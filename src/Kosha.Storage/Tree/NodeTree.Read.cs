@@ -11,12 +11,12 @@ internal sealed record WriteAllowance(long? MaxBytes, StorageFault Reason);
 public sealed partial class NodeTree
 {
     /// <summary>As <see cref="Walk"/>, for the one path of a read.</summary>
-    private const string WalkOne = """
+    private const string WalkOne = $"""
         with recursive walk as (
             select r.id, 0 as depth
             from users u
             join file_nodes r on r.user_id = u.id and r.parent_id is null and r.trashed_at is null
-            where u.id = @UserId and u.credential_stamp = @CredentialStamp and u.disabled_at is null
+            where {Caller.Holds}
             union all
             select n.id, w.depth + 1
             from walk w
@@ -37,7 +37,7 @@ public sealed partial class NodeTree
     /// <summary>The live node at a path, with what GET needs to read it; null if there is none. One statement.</summary>
     public async Task<FileNode?> FindAsync(Caller caller, NodePath path, CancellationToken ct)
     {
-        var parameters = new { caller.UserId, caller.CredentialStamp, names = path.Names };
+        var parameters = new { caller.UserId, caller.CredentialStamp, caller.AppPasswordId, names = path.Names };
         var found = await database.ReadAsync(async connection =>
             (await connection.QueryAsync<FoundDepth, FileNode, (FoundDepth At, FileNode Node)>(
                 new CommandDefinition(SqlFind, parameters, cancellationToken: ct), (at, node) => (at, node))).SingleOrDefault(), ct);
@@ -55,7 +55,7 @@ public sealed partial class NodeTree
     /// <summary>As <see cref="FindAsync"/>, with the locks that cover the node. One round trip.</summary>
     public async Task<LockedNode> FindWithLocksAsync(Caller caller, NodePath path, CancellationToken ct)
     {
-        var parameters = new { caller.UserId, caller.CredentialStamp, names = path.Names };
+        var parameters = new { caller.UserId, caller.CredentialStamp, caller.AppPasswordId, names = path.Names };
         return await database.ReadAsync(async connection =>
         {
             await using var results = await connection.QueryMultipleAsync(
@@ -69,12 +69,12 @@ public sealed partial class NodeTree
         }, ct);
     }
 
-    private const string SqlMatchCase = """
+    private const string SqlMatchCase = $"""
         with recursive walk as (
             select r.id, 0 as depth, ''::text collate "C" as name
             from users u
             join file_nodes r on r.user_id = u.id and r.parent_id is null and r.trashed_at is null
-            where u.id = @UserId and u.credential_stamp = @CredentialStamp and u.disabled_at is null
+            where {Caller.Holds}
             union all
             select m.id, w.depth + 1, m.name
             from walk w
@@ -100,8 +100,7 @@ public sealed partial class NodeTree
             return path;
         var parameters = new
         {
-            caller.UserId,
-            caller.CredentialStamp,
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId,
             names = sought.Names,
             folded = sought.Names.Select(NodePath.Fold).ToArray(),
         };
@@ -140,7 +139,7 @@ public sealed partial class NodeTree
         Caller caller, long folderId, string? afterName, int limit, bool withDigests, CancellationToken ct)
     {
         var sql = withDigests ? SqlListWithDigests : SqlList;
-        var parameters = new { caller.UserId, caller.CredentialStamp, folderId, afterName = afterName ?? "", limit };
+        var parameters = new { caller.UserId, caller.CredentialStamp, caller.AppPasswordId, folderId, afterName = afterName ?? "", limit };
         var rows = await database.ReadAsync(async connection =>
             (await connection.QueryAsync<ListedFolder, FileNode?, (ListedFolder Folder, FileNode? Node)>(
                 new CommandDefinition(sql, parameters, cancellationToken: ct), (folder, node) => (folder, node))).AsList(), ct);

@@ -25,15 +25,14 @@ public sealed partial class NodeTree(Database database)
     /// The one predicate for "live", upward: the caller's credential holds, and the chain of parents of the folder ends
     /// at the user's root. It stands in the same statement as the read or write that comes by id.
     /// </summary>
-    private const string IsLive = """
+    private const string IsLive = $"""
         exists (
             with recursive up as (
                 select f.id, f.parent_id from file_nodes f
                 where f.id = @folderId and f.user_id = @UserId and f.trashed_at is null
                 union all
                 select p.id, p.parent_id from up join file_nodes p on p.id = up.parent_id where p.trashed_at is null)
-            select from up join users u on u.id = @UserId
-            where up.parent_id is null and u.credential_stamp = @CredentialStamp and u.disabled_at is null)
+            select from up cross join users u where up.parent_id is null and {Caller.Holds})
         """;
 
     /// <summary>
@@ -41,13 +40,13 @@ public sealed partial class NodeTree(Database database)
     /// that the caller's credential no longer holds, for the root is always there. The lateral step with its limit keeps
     /// the planner from hashing a whole small table, and a cached plan from staying so when the table has grown.
     /// </summary>
-    private const string Walk = """
+    private const string Walk = $"""
         with recursive walk as (
             select p.ordinality::int - 1 as place, string_to_array(p.path, '/') as names, r.id, 0 as depth
             from users u
             join file_nodes r on r.user_id = u.id and r.parent_id is null and r.trashed_at is null
             cross join unnest(@paths) with ordinality p (path, ordinality)
-            where u.id = @UserId and u.credential_stamp = @CredentialStamp and u.disabled_at is null
+            where {Caller.Holds}
             union all
             select w.place, w.names, n.id, w.depth + 1
             from walk w
@@ -137,7 +136,11 @@ public sealed partial class NodeTree(Database database)
 
     /// <summary>A name has no '/', so a path travels as one text.</summary>
     private static object PlaceParameters(Caller caller, NodePath[] paths) =>
-        new { caller.UserId, caller.CredentialStamp, paths = Array.ConvertAll(paths, path => string.Join('/', path.Names)) };
+        new
+        {
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId,
+            paths = Array.ConvertAll(paths, path => string.Join('/', path.Names)),
+        };
 
     private static Place[] ReadPlaces(SqlMapper.GridReader results, NodePath[] paths)
     {
