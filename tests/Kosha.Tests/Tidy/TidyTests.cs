@@ -189,6 +189,18 @@ public sealed partial class TidyTests
              select parts[1]);
     }
 
+    [Fact]
+    public void The_operators_page_has_every_setting_and_no_other()
+    {
+        var page = File.ReadAllText(Path.Combine(SourceTree.Root, "packaging/README.md"));
+        var table = page[page.IndexOf("| key |", StringComparison.Ordinal)..];
+        var keys = SettingRow().Matches(table).Select(match => match.Groups["key"].Value);
+        Assert.Equal(Kosha.Daemon.KoshaOptions.Keys.Order(StringComparer.Ordinal), keys.Order(StringComparer.Ordinal));
+    }
+
+    [GeneratedRegex(@"^\| `(?<key>[A-Z][\w:]*)` \|", RegexOptions.Multiline)]
+    private static partial Regex SettingRow();
+
     [GeneratedRegex(@"(?<![.\w])interface\s")]
     private static partial Regex InterfaceHeader();
 
