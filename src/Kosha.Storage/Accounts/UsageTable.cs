@@ -11,7 +11,9 @@ public sealed record Quota(long UsedBytes, long? AvailableBytes);
 /// <summary>What the plan leaves now; null means no limit.</summary>
 internal sealed record Room(long UsedBytes, long? FreeBytes, long? FreeNodes, long? MaxFileBytes);
 
-/// <summary>One row a user: what the user's nodes take. Changed only in the transaction that changes the nodes.</summary>
+/// <summary>
+/// One row a user: what the user's nodes take. Changed only in the transaction that changes the nodes.
+/// </summary>
 public sealed class UsageTable(Database database)
 {
     internal const string SqlRoom = $"""

@@ -34,7 +34,9 @@ public sealed partial class NodeTree
 
     private sealed record FoundDepth(int Depth);
 
-    /// <summary>The live node at a path, with what GET needs to read it; null if there is none. One statement.</summary>
+    /// <summary>
+    /// The live node at a path, with what GET needs to read it; null if there is none. One statement.
+    /// </summary>
     public async Task<FileNode?> FindAsync(Caller caller, NodePath path, CancellationToken ct)
     {
         var parameters = new { caller.UserId, caller.CredentialStamp, caller.AppPasswordId, names = path.Names };
@@ -131,9 +133,9 @@ public sealed partial class NodeTree
 
     /// <summary>
     /// One page of a live folder's members in the order of their names' bytes, from after <paramref name="afterName"/>
-    /// (null: from the start); empty when there are no more. One statement; the connection is given back before the page
-    /// is returned. <see cref="StorageFault.NotFound"/> when the folder is live no longer: who reads on must not take the
-    /// members that are missing for deleted ones.
+    /// (null: from the start); empty when there are no more. One statement; the connection is given back before the
+    /// page is returned. <see cref="StorageFault.NotFound"/> when the folder is live no longer: who reads on must not
+    /// take the members that are missing for deleted ones.
     /// </summary>
     public async Task<IReadOnlyList<FileNode>> ListAsync(
         Caller caller, long folderId, string? afterName, int limit, bool withDigests, CancellationToken ct)
@@ -155,7 +157,9 @@ public sealed partial class NodeTree
         return new(StorageFault.NotFound, "The folder was moved to the trash meanwhile.");
     }
 
-    /// <summary>Judges an If header on a path, for reads: <see cref="StorageFault.ConditionFailed"/> if it does not hold.</summary>
+    /// <summary>
+    /// Judges an If header on a path, for reads: <see cref="StorageFault.ConditionFailed"/> if it does not hold.
+    /// </summary>
     public Task CheckAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
         database.ReadAsync(async connection =>
         {
@@ -167,8 +171,8 @@ public sealed partial class NodeTree
         }, ct);
 
     /// <summary>
-    /// Says before the first byte whether a write of this file is hopeless. The final transaction judges all of it again.
-    /// One round trip.
+    /// Says before the first byte whether a write of this file is hopeless. The final transaction judges all of it
+    /// again. One round trip.
     /// </summary>
     internal Task<WriteAllowance> AllowWriteAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
         database.ReadAsync(async connection =>

@@ -5,9 +5,9 @@ using Npgsql;
 namespace Kosha.Storage.Tree;
 
 /// <summary>
-/// The tree of names: all SQL on <c>file_nodes</c>. Reads are one statement. A write is one transaction that begins with
-/// the user's advisory lock, then finds its places anew, judges conditions and locks on them, and changes rows; what was
-/// true before proves nothing.
+/// The tree of names: all SQL on <c>file_nodes</c>. Reads are one statement. A write is one transaction that begins
+/// with the user's advisory lock, then finds its places anew, judges conditions and locks on them, and changes rows;
+/// what was true before proves nothing.
 /// </summary>
 /// <remarks>
 /// Faults of every method: <see cref="StorageFault.CredentialRevoked"/> and <see cref="StorageFault.Unavailable"/>. Of
@@ -37,8 +37,8 @@ public sealed partial class NodeTree(Database database)
 
     /// <summary>
     /// The same predicate, downward and for any number of paths at once: every row of walk is live. No row at all means
-    /// that the caller's credential no longer holds, for the root is always there. The lateral step with its limit keeps
-    /// the planner from hashing a whole small table, and a cached plan from staying so when the table has grown.
+    /// that the caller's credential no longer holds, for the root is always there. The lateral step with its limit
+    /// keeps the planner from hashing a whole small table, and a cached plan from staying so when the table has grown.
     /// </summary>
     private const string Walk = $"""
         with recursive walk as (
@@ -88,12 +88,15 @@ public sealed partial class NodeTree(Database database)
         Exclusive,
     }
 
-    /// <summary>The places of a transaction need <see cref="Hold.Exclusive"/>, which shows only after finding them.</summary>
+    /// <summary>
+    /// The places of a transaction need <see cref="Hold.Exclusive"/>, which shows only after finding them.
+    /// </summary>
     private sealed class NeedsExclusiveException : Exception;
 
     /// <summary>
-    /// Runs a write: takes the user's lock, finds the places of <paramref name="paths"/> and of the If header's tags, and
-    /// judges the If header on the first path. The work is run again, under the exclusive lock, when it asks for that.
+    /// Runs a write: takes the user's lock, finds the places of <paramref name="paths"/> and of the If header's tags,
+    /// and judges the If header on the first path. The work is run again, under the exclusive lock, when it asks for
+    /// that.
     /// </summary>
     internal async Task<T> WriteAsync<T>(
         Caller caller, NodePath[] paths, WriteConditions conditions,
@@ -185,7 +188,9 @@ public sealed partial class NodeTree(Database database)
 
     // Locks below a folder --------------------------------------------------------------------------------------------
 
-    /// <summary>Locks of the user on a node and below it. It goes up from the locks, which are few, not down the tree.</summary>
+    /// <summary>
+    /// Locks of the user on a node and below it. It goes up from the locks, which are few, not down the tree.
+    /// </summary>
     private const string LocksBelow = """
         with recursive up as (
             select l.id as lock_id, n.id, n.parent_id from locks l join file_nodes n on n.id = l.node_id
@@ -201,7 +206,9 @@ public sealed partial class NodeTree(Database database)
 
     private const string SqlDeleteLocks = LocksBelow + "delete from locks where id in (select lock_id from up where id = @nodeId)";
 
-    /// <summary>Locks strictly below a folder. Their roots are given as the folder's path: near enough for an error.</summary>
+    /// <summary>
+    /// Locks strictly below a folder. Their roots are given as the folder's path: near enough for an error.
+    /// </summary>
     internal static async Task<List<NodeLock>> LocksBelowAsync(NpgsqlTransaction transaction, Place place, CancellationToken ct)
     {
         if (place.Node is not { IsFolder: true } folder)
