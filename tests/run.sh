@@ -17,7 +17,7 @@ chmod 755 "$work"
 program=$(reachable_copy "$(pwd)/tests/Kosha.Tests/bin/Release/net10.0" "$work/program")
 dotnet=$(reachable_dotnet "$work/dotnet")
 
-set -- -noLogo -noColor -failSkips -reporter verbose -longRunning 300
+set -- -noLogo -noColor -failSkips -reporter verbose -showLiveOutput -longRunning 300
 [ -z "$only" ] || set -- "$@" -method "*$only*"
 {
   # The limit is for a test that hangs.

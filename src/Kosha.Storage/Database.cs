@@ -21,6 +21,9 @@ public sealed class Database : IAsyncDisposable
     private const int MigrationLock = 1;
     private const int MaxAttempts = 20;
 
+    /// <summary>So that two daemons fit into the 100 connections of a server as it comes.</summary>
+    private const int DefaultPoolSize = 40;
+
     private readonly NpgsqlDataSource source;
 
     static Database() => DefaultTypeMap.MatchNamesWithUnderscores = true;
@@ -30,14 +33,14 @@ public sealed class Database : IAsyncDisposable
     public Database(string connectionString, bool behindTransactionPooler = false)
     {
         var settings = new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = "kosha" };
-        if (!settings.ContainsKey("Maximum Pool Size"))
-            settings.MaxPoolSize = 40;
+        if (!settings.ShouldSerialize("Maximum Pool Size"))
+            settings.MaxPoolSize = DefaultPoolSize;
         if (!behindTransactionPooler)
         {
             settings.MaxAutoPrepare = 128;
             settings.AutoPrepareMinUsages = 2;
             // Every statement goes by index whatever its parameters; planning anew costs ten times the execution.
-            settings.Options = "-c plan_cache_mode=force_generic_plan";
+            settings.Options = $"{settings.Options} -c plan_cache_mode=force_generic_plan".TrimStart();
         }
         // Kosha sets nothing that outlives a transaction, so there is nothing to reset.
         settings.NoResetOnClose = true;
@@ -145,8 +148,10 @@ public sealed class Database : IAsyncDisposable
         WriteAsync<IReadOnlyList<string>>(async transaction =>
         {
             var connection = transaction.Connection!;
-            await connection.ExecuteAsync(SqlSchemaTable, new { LockClass, MigrationLock }, transaction);
-            var present = await connection.ExecuteScalarAsync<int>(SqlSchemaVersion, transaction: transaction);
+            await connection.ExecuteAsync(
+                new(SqlSchemaTable, new { LockClass, MigrationLock }, transaction, cancellationToken: ct));
+            var present = await connection.ExecuteScalarAsync<int>(
+                new(SqlSchemaVersion, transaction: transaction, cancellationToken: ct));
             var scripts = Scripts();
             if (present > scripts.Count)
                 throw new InvalidOperationException(
@@ -155,8 +160,9 @@ public sealed class Database : IAsyncDisposable
             var applied = scripts.Skip(present).ToList();
             foreach (var (version, name, sql) in applied)
             {
-                await connection.ExecuteAsync(sql, transaction: transaction);
-                await connection.ExecuteAsync(SqlRecordVersion, new { version, name }, transaction);
+                await connection.ExecuteAsync(new(sql, transaction: transaction, commandTimeout: 0, cancellationToken: ct));
+                await connection.ExecuteAsync(
+                    new(SqlRecordVersion, new { version, name }, transaction, cancellationToken: ct));
             }
             return [.. applied.Select(script => script.Name)];
         }, ct);

@@ -77,9 +77,11 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
                 // 5. Name.
                 return await tree.NameAsync(caller, path, write, claim, spool.Size, ct);
             }
-            catch (BlobGoneException) when (attempt < MaxAttempts)
+            catch (BlobGoneException e)
             {
                 // The sweep took the row between 4 and 5; the spool still has the bytes.
+                if (attempt == MaxAttempts)
+                    throw new StorageException(StorageFault.Unavailable, "The content could not be kept. Try again.", e);
             }
         }
     }

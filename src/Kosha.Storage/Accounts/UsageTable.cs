@@ -9,7 +9,7 @@ namespace Kosha.Storage.Accounts;
 public sealed record Quota(long UsedBytes, long? AvailableBytes);
 
 /// <summary>What the plan leaves now; null means no limit.</summary>
-internal sealed record Room(long UsedBytes, long? FreeBytes, long? MaxFileBytes);
+internal sealed record Room(long UsedBytes, long? FreeBytes, long? FreeNodes, long? MaxFileBytes);
 
 /// <summary>One row a user: what the user's nodes take. Changed only in the transaction that changes the nodes.</summary>
 public sealed class UsageTable(Database database)
@@ -19,16 +19,17 @@ public sealed class UsageTable(Database database)
                -- Without a limit this must stay null, which greatest would pass over.
                case when p.max_bytes is not null then greatest(p.max_bytes - u.bytes - u.reserved_bytes, 0) end
                    as free_bytes,
-               p.max_file_bytes
+               p.max_nodes - u.nodes as free_nodes, p.max_file_bytes
         from usage u join users a on a.id = u.user_id join plans p on p.id = a.plan_id
-        where u.user_id = @UserId;
+        where u.user_id = @UserId and a.credential_stamp = @CredentialStamp and a.disabled_at is null;
         """;
 
-    /// <summary>Used and available bytes, for quota properties and meters.</summary>
+    /// <summary>Used and available bytes, for quota properties and meters. Fault: CredentialRevoked.</summary>
     public async Task<Quota> QuotaAsync(Caller caller, CancellationToken ct)
     {
         var room = await database.ReadAsync(connection =>
-            connection.QuerySingleAsync<Room>(new(SqlRoom, new { caller.UserId }, cancellationToken: ct)), ct);
+            connection.QuerySingleOrDefaultAsync<Room>(new(SqlRoom, caller, cancellationToken: ct)), ct)
+            ?? throw new StorageException(StorageFault.CredentialRevoked, "The credential no longer holds.");
         return new(room.UsedBytes, room.FreeBytes);
     }
 

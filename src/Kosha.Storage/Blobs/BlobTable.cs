@@ -82,22 +82,28 @@ internal sealed class BlobTable(Database database)
     }
 
     /// <summary>
-    /// Part of the naming transaction, after the node's row, whose foreign key proves that the blob's row is there: its
-    /// bytes are there too. A damaged blob gets its new key, and the old one is doomed. Anything but true: the blob
-    /// changed since it was claimed, and must be claimed again. A live row, perhaps in use by many, is not written.
+    /// Part of the naming transaction, before the node's row: its foreign key shares the blob's row, and two who share it
+    /// could not both go on to change it. A damaged blob gets its new key, and the old one is doomed; so is the claim's
+    /// own key when another writer was first to heal the blob. Anything but true: the blob changed since it was claimed,
+    /// and must be claimed again. A live row, perhaps in use by many, is not written.
     /// </summary>
     internal const string SqlMakeLive = """
         with old as (
-            -- Not "for update": concurrent namings of one content hold the key share of their foreign keys already.
+            -- Not "for update": who names the same content without a claim (COPY) holds the key share already.
             select id, object_key from blobs where id = @BlobId and state <> 'live' for no key update
         ), healed as (
             update blobs b set state = 'live', condemned_at = null, object_key = @Key
-            from old where b.id = old.id and (b.state <> 'damaged' or @MustStore) and (b.object_key = @Key or b.state = 'damaged')
+            from old where b.id = old.id and (b.state <> 'damaged' or @MustStore)
+              and (b.object_key = @Key or b.state = 'damaged')
             returning b.id
-        ), doomed as (
-            update blob_objects set doomed_at = now()
-            where key in (select object_key from old join healed using (id) where object_key <> @Key)
         )
-        select exists (select from healed) or exists (select from blobs where id = @BlobId and state = 'live');
+        update blob_objects set doomed_at = now()
+        where key in (select object_key from old join healed using (id) where object_key <> @Key);
+        update blob_objects set doomed_at = now()
+        where @MustStore and key = @Key and doomed_at is null
+          and exists (select from blobs where id = @BlobId and state = 'live')
+          and not exists (select from blobs where object_key = @Key);
+        -- A statement of its own: it sees what another writer committed while the first one waited.
+        select exists (select from blobs where id = @BlobId and state = 'live');
         """;
 }

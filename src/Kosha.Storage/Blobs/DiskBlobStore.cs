@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -14,6 +15,9 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
 
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
+    /// <summary>Folders whose own entry is durable, as this process knows: at most all of 'ab' and 'ab/cd'.</summary>
+    private readonly ConcurrentDictionary<string, bool> durableFolders = new(StringComparer.Ordinal);
+
     public string Name => "disk";
 
     public string Key(BlobId id, int generation)
@@ -27,6 +31,7 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         try
         {
             Directory.CreateDirectory(Path.Combine(directory, TemporaryFolder), OwnerOnly);
+            SpoolFolder.RemoveUnused(Directory.EnumerateFiles(Path.Combine(directory, TemporaryFolder)));
             var probe = NewTemporaryPath();
             await File.WriteAllTextAsync(probe, "probe", ct);
             if (!Posix.TryRename(probe, probe + ".renamed") || await File.ReadAllTextAsync(probe + ".renamed", ct) != "probe")
@@ -43,31 +48,37 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
     public async Task PutAsync(string key, Spool spool, CancellationToken ct)
     {
         var path = PathOf(key);
+        var folder = Path.GetDirectoryName(path)!;
         try
         {
-            var made = MakeFolders(path);
+            MakeDurable(folder);
             if (!spool.TryMoveTo(path))
                 await CopyAsync(spool, path, ct);
-            Posix.SyncFolder(Path.GetDirectoryName(path)!);
-            foreach (var parent in made)
-                Posix.SyncFolder(parent);
+            Posix.SyncFolder(folder);
         }
         catch (IOException e) when (Posix.IsNoSpace(e))
         {
             throw SpoolFolder.NoSpace(e);
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StorageException(StorageFault.Unavailable, "The server's disk does not take the file now.", e);
+        }
     }
 
-    /// <summary>Makes the folders of a key and returns those that gained an entry, innermost first.</summary>
-    private List<string> MakeFolders(string path)
+    /// <summary>
+    /// Makes a folder and those above it, and syncs the entry of each unless this process has done so: that a folder is
+    /// there does not say that whoever made it has come to the sync.
+    /// </summary>
+    private void MakeDurable(string folder)
     {
-        var changed = new List<string>();
-        var missing = Path.GetDirectoryName(path)!;
-        for (; missing.Length > directory.Length && !Directory.Exists(missing); missing = Path.GetDirectoryName(missing)!)
-            changed.Add(Path.GetDirectoryName(missing)!);
-        if (changed.Count > 0)
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!, OwnerOnly);
-        return changed;
+        if (folder.Length <= directory.Length || durableFolders.ContainsKey(folder))
+            return;
+        var parent = Path.GetDirectoryName(folder)!;
+        MakeDurable(parent);
+        Directory.CreateDirectory(folder, OwnerOnly);
+        Posix.SyncFolder(parent);
+        durableFolders[folder] = true;
     }
 
     private async Task CopyAsync(Spool spool, string path, CancellationToken ct)
@@ -75,13 +86,14 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         var temporary = NewTemporaryPath();
         try
         {
-            await using (var target = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))
+            await using (var target = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite, 0))
             {
                 await using var source = spool.OpenRead();
                 await source.CopyToAsync(target, 1024 * 1024, ct);
                 target.Flush(flushToDisk: true);
             }
-            Posix.TryRename(temporary, path);
+            if (!Posix.TryRename(temporary, path))
+                throw new IOException($"{path} lies on another file system than {temporary}.");
         }
         catch
         {
@@ -102,7 +114,7 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         }
     }
 
-    // Sharing everything takes no advisory lock, which a writer's own handle would refuse.
+    // Sharing everything is a shared advisory lock, beside which the writer's own handle may still be open.
     private static SafeFileHandle OpenHandle(string path) =>
         File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 

@@ -8,7 +8,9 @@ namespace Kosha.Storage.Blobs;
 internal static partial class Posix
 {
     private const int OpenDirectoryReadOnly = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
+    private const int KeepSize = 1; // FALLOC_FL_KEEP_SIZE
     private const int CrossDevice = 18; // EXDEV
+    private const int FileTooBig = 27; // EFBIG
     private const int NoSpaceLeft = 28; // ENOSPC
     private const int QuotaOfDisk = 122; // EDQUOT
 
@@ -20,6 +22,17 @@ internal static partial class Posix
 
     [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Rename(string from, string to);
+
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    private static partial int Fallocate(SafeFileHandle handle, int mode, long offset, long length);
+
+    /// <summary>Takes space for a file without changing its length, where the file system can.</summary>
+    public static void Allocate(SafeFileHandle file, long bytes)
+    {
+        if (bytes > 0 && Fallocate(file, KeepSize, 0, bytes) != 0
+            && Marshal.GetLastPInvokeError() is NoSpaceLeft or QuotaOfDisk or FileTooBig)
+            throw Failure($"{bytes} bytes cannot be allocated");
+    }
 
     /// <summary>Makes the entries of a folder durable.</summary>
     public static void SyncFolder(string path)
@@ -37,8 +50,8 @@ internal static partial class Posix
         return Marshal.GetLastPInvokeError() == CrossDevice ? false : throw Failure($"{from} cannot be renamed to {to}");
     }
 
-    /// <summary>The disk, or the operating system's quota on it, is full.</summary>
-    public static bool IsNoSpace(IOException e) => (e.HResult & 0xFFFF) is NoSpaceLeft or QuotaOfDisk;
+    /// <summary>The disk, or the operating system's quota on it, is full; or the file would be larger than it takes.</summary>
+    public static bool IsNoSpace(IOException e) => e.HResult is NoSpaceLeft or QuotaOfDisk or FileTooBig;
 
     private static IOException Failure(string what)
     {

@@ -39,7 +39,9 @@ public sealed class Spool : IAsyncDisposable
     /// <summary>Receives a body to its end. See <see cref="SpoolFolder.ReceiveAsync"/>.</summary>
     internal async Task ReceiveAsync(Stream body, long? announcedBytes, long? maxBytes, Func<StorageException> tooLarge, CancellationToken ct)
     {
-        var first = ArrayPool<byte>.Shared.Rent((int)Math.Min(announcedBytes + 1 ?? MaxMemoryBytes, MaxMemoryBytes));
+        // One byte more than announced, to see the end without growing.
+        var expected = Math.Clamp(announcedBytes ?? MaxMemoryBytes, 0, MaxMemoryBytes - 1) + 1;
+        var first = ArrayPool<byte>.Shared.Rent((int)expected);
         try
         {
             var count = await body.ReadAtLeastAsync(first, first.Length, throwOnEndOfStream: false, ct);
@@ -71,8 +73,8 @@ public sealed class Spool : IAsyncDisposable
         using var digests = new Digests();
         try
         {
+            ReserveFor(Math.Max(announcedBytes ?? 0, first.Length));
             (path, file) = folder.CreateFile(announcedBytes ?? 0);
-            Reserve(first.Length);
             await Task.WhenAll(digests.Append(first, WriteAsync(first, 0)));
             Size = first.Length;
             await ReceiveRestAsync(body, digests, maxBytes, tooLarge, ct);
@@ -100,7 +102,7 @@ public sealed class Spool : IAsyncDisposable
                     break;
                 if (Size + count > maxBytes)
                     throw tooLarge();
-                Reserve(count);
+                ReserveFor(Size + count);
                 var bytes = filling.AsMemory(0, count);
                 drained = Task.WhenAll(digests.Append(bytes, WriteAsync(bytes, Size)));
                 Size += count;
@@ -118,10 +120,13 @@ public sealed class Spool : IAsyncDisposable
 
     private Task WriteAsync(ReadOnlyMemory<byte> bytes, long offset) => Task.Run(() => RandomAccess.Write(file!, bytes.Span, offset));
 
-    private void Reserve(int count)
+    /// <summary>Makes the share of the spool's limit large enough for a file of this size.</summary>
+    private void ReserveFor(long size)
     {
-        folder.Reserve(count);
-        reservedBytes += count;
+        if (size <= reservedBytes)
+            return;
+        folder.Reserve(size - reservedBytes);
+        reservedBytes = size;
     }
 
     /// <summary>The bytes again, from the start. Several readers at once are fine.</summary>

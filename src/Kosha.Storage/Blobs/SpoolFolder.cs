@@ -25,7 +25,13 @@ public sealed class SpoolFolder(string directory, long maxBytes)
     public void Prepare()
     {
         System.IO.Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        foreach (var path in System.IO.Directory.EnumerateFiles(directory, "*" + Extension))
+        RemoveUnused(System.IO.Directory.EnumerateFiles(directory, "*" + Extension));
+    }
+
+    /// <summary>Removes the temporary files that no process holds open.</summary>
+    internal static void RemoveUnused(IEnumerable<string> paths)
+    {
+        foreach (var path in paths)
         {
             try
             {
@@ -34,18 +40,18 @@ public sealed class SpoolFolder(string directory, long maxBytes)
             }
             catch (IOException)
             {
-                // In use by another daemon.
+                // In use by another daemon, or just removed by it.
             }
         }
     }
 
     /// <summary>Receives a body to its end and takes its digests.</summary>
     /// <param name="body">Read once. Its own exceptions (a client that went away) pass through.</param>
-    /// <param name="announcedBytes">The expected length, as a hint for allocation; null if unknown.</param>
+    /// <param name="announcedBytes">The expected length, for which space is taken at once; null if unknown.</param>
     /// <param name="maxBodyBytes">One byte more ends the reading with <paramref name="tooLarge"/>; null: no limit.</param>
     /// <param name="tooLarge">The refusal for a body over the limit.</param>
     /// <param name="ct">Ends the reading.</param>
-    /// <exception cref="StorageException">NoSpace; LimitReached or Unavailable when the spool's limit is reached.</exception>
+    /// <exception cref="StorageException">NoSpace; Unavailable when the spool's limit is reached.</exception>
     public async Task<Spool> ReceiveAsync(
         Stream body, long? announcedBytes, long? maxBodyBytes, Func<StorageException> tooLarge, CancellationToken ct)
     {
@@ -64,11 +70,23 @@ public sealed class SpoolFolder(string directory, long maxBytes)
         }
     }
 
-    internal (string Path, SafeFileHandle Handle) CreateFile(long expectedBytes)
+    /// <summary>A new file with its space on the disk. The caller has reserved as much.</summary>
+    internal (string Path, SafeFileHandle Handle) CreateFile(long bytes)
     {
         var path = System.IO.Path.Combine(directory, Guid.NewGuid().ToString("N") + Extension);
-        return (path, File.OpenHandle(
-            path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, Math.Min(expectedBytes, maxBytes)));
+        // A shared lock: RemoveUnused is kept out by it, and readers are not once the file has become a blob.
+        var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        try
+        {
+            Posix.Allocate(file, bytes);
+            return (path, file);
+        }
+        catch
+        {
+            file.Dispose();
+            File.Delete(path);
+            throw;
+        }
     }
 
     internal void Reserve(long bytes)

@@ -41,6 +41,7 @@ public sealed partial class NodeTree
             RequireExclusive(hold, from.Node);
             RequireExclusive(hold, to.Node);
             await RequireRemovableAsync(transaction, from, conditions, ct);
+            RequireNotRoot(to);
             if (source.Contains(target) || target.Contains(source))
                 throw Cycle(source, target);
             await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
@@ -81,6 +82,12 @@ public sealed partial class NodeTree
             throw Place.Failed("Overwrite");
         to.RequireTokensForName(conditions);
         await RequireTokensBelowAsync(transaction, to, conditions, ct);
+    }
+
+    private static void RequireNotRoot(Place to)
+    {
+        if (to.Path.IsRoot)
+            _ = to.Folder;
     }
 
     private static StorageException Cycle(NodePath source, NodePath target) => new(StorageFault.Cycle,
@@ -128,6 +135,7 @@ public sealed partial class NodeTree
             RequireExclusive(hold, to.Node);
             var node = from.Existing;
             from.RequireHttpConditions(conditions);
+            RequireNotRoot(to);
             if (target.Contains(source) || (deep && source.Contains(target)))
                 throw Cycle(source, target);
             await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);

@@ -110,30 +110,50 @@ public sealed partial class NodeTree
         return NodePath.FromNames([.. matched, .. path.Names.Skip(matched.Count)]);
     }
 
+    /// <summary>One row at least, so that an empty page and a folder that is gone are told apart.</summary>
     private const string SqlList = $"""
-        select {Columns} from file_nodes n
-        where n.parent_id = @folderId and n.name > @afterName and {IsLive}
-        order by n.name limit @limit
+        select f.is_live, {Columns} from (select {IsLive} as is_live) f
+        left join lateral (
+            select m.* from file_nodes m where f.is_live and m.parent_id = @folderId and m.name > @afterName
+            order by m.name limit @limit) n on true
+        order by n.name
         """;
 
     private const string SqlListWithDigests = $"""
-        select {Columns}, b.sha1, b.md5 from file_nodes n left join blobs b on b.id = n.blob_id
-        where n.parent_id = @folderId and n.name > @afterName and {IsLive}
-        order by n.name limit @limit
+        select f.is_live, {Columns}, b.sha1, b.md5 from (select {IsLive} as is_live) f
+        left join lateral (
+            select m.* from file_nodes m where f.is_live and m.parent_id = @folderId and m.name > @afterName
+            order by m.name limit @limit) n on true
+        left join blobs b on b.id = n.blob_id
+        order by n.name
         """;
+
+    private sealed record ListedFolder(bool IsLive);
 
     /// <summary>
     /// One page of a live folder's members in the order of their names' bytes, from after <paramref name="afterName"/>
-    /// (null: from the start). Empty when there are no more, or when the folder is live no longer. One statement; the
-    /// connection is given back before the page is returned.
+    /// (null: from the start); empty when there are no more. One statement; the connection is given back before the page
+    /// is returned. <see cref="StorageFault.NotFound"/> when the folder is live no longer: who reads on must not take the
+    /// members that are missing for deleted ones.
     /// </summary>
-    public Task<IReadOnlyList<FileNode>> ListAsync(
+    public async Task<IReadOnlyList<FileNode>> ListAsync(
         Caller caller, long folderId, string? afterName, int limit, bool withDigests, CancellationToken ct)
     {
         var sql = withDigests ? SqlListWithDigests : SqlList;
         var parameters = new { caller.UserId, caller.CredentialStamp, folderId, afterName = afterName ?? "", limit };
-        return database.ReadAsync<IReadOnlyList<FileNode>>(async connection =>
-            (await connection.QueryAsync<FileNode>(new(sql, parameters, cancellationToken: ct))).AsList(), ct);
+        var rows = await database.ReadAsync(async connection =>
+            (await connection.QueryAsync<ListedFolder, FileNode?, (ListedFolder Folder, FileNode? Node)>(
+                new CommandDefinition(sql, parameters, cancellationToken: ct), (folder, node) => (folder, node))).AsList(), ct);
+        if (!rows[0].Folder.IsLive)
+            throw await GoneAsync(caller, ct);
+        return rows[0].Node is null ? [] : rows.ConvertAll(row => row.Node!);
+    }
+
+    /// <summary>Why a node that came by its id is not live.</summary>
+    private async Task<StorageException> GoneAsync(Caller caller, CancellationToken ct)
+    {
+        await FindAsync(caller, NodePath.Root, ct);
+        return new(StorageFault.NotFound, "The folder was moved to the trash meanwhile.");
     }
 
     /// <summary>Judges an If header on a path, for reads: <see cref="StorageFault.ConditionFailed"/> if it does not hold.</summary>
@@ -163,7 +183,9 @@ public sealed partial class NodeTree
             RequireWritable(places[0], conditions);
             // What the overwritten file takes becomes free.
             var free = room.FreeBytes + (places[0].Node?.Size ?? 0);
-            return room.MaxFileBytes is { } most && (free is null || most < free)
+            if (places[0].Node is null && room.FreeNodes < 1)
+                throw UsageTable.Exceeded(bytes: 0);
+            return room.MaxFileBytes is { } most && (free is null || most <= free)
                 ? new WriteAllowance(most, StorageFault.FileTooLarge)
                 : new WriteAllowance(free, StorageFault.QuotaExceeded);
         }, ct);

@@ -62,6 +62,8 @@ public sealed partial class NodeTree
         on conflict (parent_id, name) do nothing returning {Columns};
         """;
 
+    private const string BlobKey = "file_nodes_blob_id_fkey";
+
     private const string SqlOverwriteFile = $"""
         update file_nodes n set
             blob_id = @BlobId, size = @size, etag = gen_random_uuid(), content_type = @ContentType,
@@ -87,8 +89,8 @@ public sealed partial class NodeTree
         NpgsqlTransaction transaction, Caller caller, Place place, FileWrite write, BlobClaim? claim, long size, CancellationToken ct)
     {
         var old = place.Node;
-        var sql = (old is null ? SqlCreateFile : SqlOverwriteFile)
-            + (claim is null ? UsageTable.SqlCharge : BlobTable.SqlMakeLive + UsageTable.SqlCharge);
+        var sql = (claim is null ? "" : BlobTable.SqlMakeLive)
+            + (old is null ? SqlCreateFile : SqlOverwriteFile) + UsageTable.SqlCharge;
         var parameters = new
         {
             caller.UserId, folderId = place.Folder.Id, nodeId = old?.Id, place.Path.Name, folded = NodePath.Fold(place.Path.Name),
@@ -99,14 +101,14 @@ public sealed partial class NodeTree
         {
             await using var results = await transaction.Connection!.QueryMultipleAsync(
                 new(sql, parameters, transaction, cancellationToken: ct));
-            var node = await results.ReadSingleOrDefaultAsync<FileNode>() ?? throw new LostRaceException();
             if (claim is not null && !await results.ReadSingleAsync<bool>())
                 throw new BlobGoneException();
+            var node = await results.ReadSingleOrDefaultAsync<FileNode>() ?? throw new LostRaceException();
             if (await results.ReadSingleOrDefaultAsync<bool?>() is null)
                 throw UsageTable.Exceeded(parameters.bytes);
             return new(node, Created: old is null);
         }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation && claim is not null)
+        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: BlobKey })
         {
             throw new BlobGoneException();
         }

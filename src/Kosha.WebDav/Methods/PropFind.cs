@@ -14,7 +14,8 @@ internal sealed class PropFind(
 {
     public async Task AnswerAsync(DavRequest request)
     {
-        CheckDepth(request.Depth);
+        if (request.Depth == Depth.Malformed)
+            throw DavException.BadRequest("PROPFIND takes Depth 0, 1 or infinity.");
         var body = await PropFindBody.ReadAsync(request.Http.Request, request.Aborted);
         var selection = PropertySelection.For(body, request.IsExplorer);
         if (request.Conditions.StateLists.Count > 0)
@@ -23,6 +24,7 @@ internal sealed class PropFind(
             ? await tree.FindWithLocksAsync(request.Caller, request.Path, request.Aborted)
             : new LockedNode(await tree.FindAsync(request.Caller, request.Path, request.Aborted), []);
         var node = found.Node ?? throw DavException.NotFound();
+        CheckReach(request.Depth, node);
         var entry = new ResponseEntry
         {
             Node = node,
@@ -43,12 +45,10 @@ internal sealed class PropFind(
         await output.CompleteAsync(request.Aborted);
     }
 
-    private void CheckDepth(Depth depth)
+    /// <summary>No Depth means infinity, which is the same as 0 for a file.</summary>
+    private void CheckReach(Depth depth, FileNode node)
     {
-        if (depth == Depth.Malformed)
-            throw DavException.BadRequest("PROPFIND takes Depth 0, 1 or infinity.");
-        // No Depth means infinity.
-        if (depth is Depth.Missing or Depth.Infinity && !options.InfiniteDepth)
+        if (node.IsFolder && depth is (Depth.Missing or Depth.Infinity) && !options.InfiniteDepth)
             throw new DavException(403, "List one folder at a time, with Depth 1.", "propfind-finite-depth");
     }
 

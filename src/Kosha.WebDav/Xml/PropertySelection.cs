@@ -52,13 +52,16 @@ internal sealed class PropertySelection
     public static PropertySelection For(PropFindBody body, bool isExplorer) => body.Kind switch
     {
         PropFindKind.PropName => new(Known, withAllDead: true, namesOnly: true),
-        PropFindKind.Prop => new([.. body.Names.Select(name => Want(name, isNamed: true))], withAllDead: false),
+        PropFindKind.Prop => new(Named(body.Names), withAllDead: false),
         _ when isExplorer && body.Names.Count == 0 => new(ForExplorer, withAllDead: false),
-        _ => new([.. All, .. body.Names.Select(name => Want(name, isNamed: true))], withAllDead: true),
+        _ => new([.. All, .. Named(body.Names.Except(All.Select(one => one.Name)))], withAllDead: true),
     };
 
     private static Wanted[] Listing(Listed listed) =>
         [.. LiveProperties.Table.Where(one => one.Listed.HasFlag(listed)).Select(one => Want(one.Name, false))];
+
+    private static Wanted[] Named(IEnumerable<PropertyName> names) =>
+        [.. names.Distinct().Select(name => Want(name, isNamed: true))];
 
     private static Wanted Want(PropertyName name, bool isNamed) =>
         new(name, name.EmptyElement(), LiveProperties.ByName.GetValueOrDefault(name), isNamed);

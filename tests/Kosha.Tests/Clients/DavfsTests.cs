@@ -11,7 +11,8 @@ public sealed class DavfsTests(SharedKosha kosha)
     public async Task Files_go_through_a_mount_and_come_back()
     {
         using var folder = new TestFolder();
-        RealTree.Copy(TestSize.Pick(500, 5000), folder["source"]);
+        // davfs2 makes the names of its cache files longer than the file's, and Kosha gives back NFC for NFD.
+        RealTree.Copy(TestSize.Pick(500, 5000), folder["source"], name => name.Length < 120 && name.IsNormalized());
         using var drive = await kosha.NewDriveAsync();
         string[] words =
         [

@@ -15,15 +15,18 @@ public sealed class RcloneTests(SharedKosha kosha)
         using var drive = await kosha.NewDriveAsync();
         var rclone = await Rclone.ForAsync(drive);
 
-        var first = await rclone.RunAsync("sync", source, Rclone.Remote("tree"));
-        Assert.Equal(RealTree.Describe(source).Count, first.Copied.Count);
+        var count = RealTree.Describe(source).Count;
+        var first = await Figures.TimeAsync($"rclone sync of {count} files up",
+            () => rclone.RunAsync("sync", source, Rclone.Remote("tree")));
+        Assert.Equal(count, first.Copied.Count);
 
-        var second = await rclone.RunAsync("sync", source, Rclone.Remote("tree"));
+        var second = await Figures.TimeAsync("again, nothing changed",
+            () => rclone.RunAsync("sync", source, Rclone.Remote("tree")));
         Assert.Empty(second.Copied);
         Assert.Empty(second.Retimed);
 
         await rclone.RunAsync("check", "--checksum", source, Rclone.Remote("tree"));
-        await rclone.RunAsync("sync", Rclone.Remote("tree"), back);
+        await Figures.TimeAsync("down", () => rclone.RunAsync("sync", Rclone.Remote("tree"), back));
         Assert.Equal(RealTree.Describe(source), RealTree.Describe(back));
         await rclone.RunAsync("check", "--checksum", source, back);
     }
@@ -48,8 +51,8 @@ public sealed class RcloneTests(SharedKosha kosha)
 
         File.SetLastWriteTimeUtc(Path.Combine(source, "readme"), new DateTime(2001, 2, 3, 4, 5, 6, DateTimeKind.Utc));
         var retimed = await rclone.RunAsync("sync", source, Rclone.Remote("small"));
-        Assert.Equal(["readme"], retimed.Retimed);
-        Assert.Empty(retimed.Copied);
+        // Older versions send the file again, newer ones set the time alone.
+        Assert.Equal(["readme"], [.. retimed.Copied, .. retimed.Retimed]);
         var answer = (await drive.HeadAsync("small/readme")).Must(200);
         Assert.Equal("Sat, 03 Feb 2001 04:05:06 GMT", answer.Header("Last-Modified"));
     }

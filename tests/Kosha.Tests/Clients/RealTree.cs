@@ -16,8 +16,8 @@ public static class RealTree
         "`tick`", new('x', 255), string.Concat(Enumerable.Repeat("ä", 127)),
     ];
 
-    /// <summary>Copies files with their folders and times, and adds the difficult names: so many in all.</summary>
-    public static void Copy(int count, string target)
+    /// <summary>Copies files with their folders and times, and adds the difficult names that fit: so many in all.</summary>
+    public static void Copy(int count, string target, Func<string, bool>? isFit = null)
     {
         var sdk = Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "../../../sdk");
         var source = Path.GetFullPath(Directory.Exists(sdk) ? sdk : "/usr/share");
@@ -30,14 +30,14 @@ public static class RealTree
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
             File.Copy(file, copy);
         }
-        AddDifficultNames(Path.Combine(target, "names"));
+        AddDifficultNames(Path.Combine(target, "names"), isFit);
     }
 
     /// <summary>Files with the difficult names, each with content and a time of its own, and a folder of one.</summary>
-    public static void AddDifficultNames(string folder)
+    public static void AddDifficultNames(string folder, Func<string, bool>? isFit = null)
     {
         Directory.CreateDirectory(folder);
-        foreach (var (index, name) in DifficultNames.Index())
+        foreach (var (index, name) in DifficultNames.Where(isFit ?? (_ => true)).Index())
         {
             var file = Path.Combine(folder, name);
             File.WriteAllText(file, index == 0 ? "" : name, Encoding.UTF8);

@@ -75,5 +75,5 @@ public sealed class CredentialTests(SharedKosha shared)
     }
 
     private static async Task RevokeAsync(KoshaProcess kosha, string user) =>
-        (await kosha.CommandAsync("app-password", "revoke", user, "--name", "phone")).MustSucceed();
+        (await kosha.CommandAsync("app-password", "revoke", user, "phone")).MustSucceed();
 }

@@ -143,23 +143,26 @@ public sealed class VaultTests(SharedPostgres postgres) : IAsyncLifetime
     [Fact]
     public async Task Limits_of_the_plan_stop_a_body_as_soon_as_it_is_too_long()
     {
-        var small = await store.NewCallerAsync(maxBytes: 1000, maxNodes: 2, maxFileBytes: 600);
-        Assert.Equal(StorageFault.FileTooLarge,
-            await TestStore.FaultAsync(() => store.WriteAsync(small, "f", Content(601))));
-        await store.WriteAsync(small, "f", Content(600));
-        Assert.Equal(StorageFault.QuotaExceeded,
-            await TestStore.FaultAsync(() => store.WriteAsync(small, "g", Content(401))));
-        await store.WriteAsync(small, "g", Content(400));
-        await store.WriteAsync(small, "f", Content(500));
-        Assert.Equal(StorageFault.QuotaExceeded, await TestStore.FaultAsync(() => store.WriteAsync(small, "h", "")));
-        Assert.Equal(StorageFault.QuotaExceeded, await TestStore.FaultAsync(() => store.FolderAsync(small, "h")));
-
+        var small = await store.NewCallerAsync(maxBytes: 1000, maxNodes: 4, maxFileBytes: 300);
+        await RefusedAsync(StorageFault.FileTooLarge, small, "a", 301);
+        foreach (var name in new[] { "a", "b", "c" })
+            await store.WriteAsync(small, name, Content(300));
+        await RefusedAsync(StorageFault.FileTooLarge, small, "a", 301);
+        await RefusedAsync(StorageFault.QuotaExceeded, small, "d", 101);
         using var endless = new PatternStream(1L << 40, seed: 1);
         Assert.Equal(StorageFault.FileTooLarge, await TestStore.FaultAsync(() => store.Vault.WriteAsync(
-            small, TestStore.PathOf("f"), endless, new FileWrite(), CancellationToken.None)));
-        Assert.InRange(endless.Position, 601, 4 << 20);
+            small, TestStore.PathOf("a"), endless, new FileWrite(), CancellationToken.None)));
+        Assert.InRange(endless.Position, 301, 4 << 20);
+
+        await store.WriteAsync(small, "d", Content(100));
+        await store.WriteAsync(small, "a", Content(200));
+        await RefusedAsync(StorageFault.QuotaExceeded, small, "e", 0);
+        Assert.Equal(StorageFault.QuotaExceeded, await TestStore.FaultAsync(() => store.FolderAsync(small, "e")));
         await store.FsckAsync();
     }
+
+    private async Task RefusedAsync(StorageFault fault, Caller who, string path, int size) =>
+        Assert.Equal(fault, await TestStore.FaultAsync(() => store.WriteAsync(who, path, Content(size))));
 
     [Fact]
     public async Task A_damaged_blob_fails_loudly_and_is_healed_by_the_same_bytes()

@@ -28,10 +28,10 @@ public abstract class BlobStoreContract : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private Task<Spool> SpoolAsync(byte[] content) =>
+    protected Task<Spool> SpoolAsync(byte[] content) =>
         spools.ReceiveAsync(new MemoryStream(content), null, null, () => new(default, ""), CancellationToken.None);
 
-    private async Task<string> PutAsync(byte[] content, int generation = 1)
+    protected async Task<string> PutAsync(byte[] content, int generation = 1)
     {
         await using var spool = await SpoolAsync(content);
         var key = Store.Key(spool.Sha256, generation);
@@ -41,7 +41,7 @@ public abstract class BlobStoreContract : IDisposable
         return key;
     }
 
-    private async Task<byte[]> ReadAsync(string key, long offset, long length)
+    protected async Task<byte[]> ReadAsync(string key, long offset, long length)
     {
         await using var stream = await Store.OpenAsync(key, offset, length, CancellationToken.None);
         using var bytes = new MemoryStream();
@@ -49,7 +49,7 @@ public abstract class BlobStoreContract : IDisposable
         return bytes.ToArray();
     }
 
-    private static byte[] Content(int size)
+    protected static byte[] Content(int size)
     {
         var content = new byte[size];
         new Random(size).NextBytes(content);
@@ -114,9 +114,43 @@ public abstract class BlobStoreContract : IDisposable
         Assert.Equal(keys.Length, listed.Count);
         Assert.Equal(300_003, listed.Sum(stored => stored.Size));
     }
-}
 
-public sealed class DiskBlobStoreTests : BlobStoreContract
-{
-    protected override IBlobStore Store => new DiskBlobStore(Folder["blobs"]);
+    [Fact]
+    public async Task Many_puts_and_reads_of_one_key_at_once_see_whole_bytes()
+    {
+        await Store.CheckAsync(CancellationToken.None);
+        foreach (var size in (int[])[1000, 700_000])
+        {
+            var content = Content(size);
+            var key = await PutAsync(content);
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(async number =>
+            {
+                if (number % 2 == 0)
+                    await PutAsync(content);
+                Assert.Equal(content, await ReadAsync(key, 0, size));
+            }));
+        }
+    }
+
+    [Fact]
+    public async Task What_was_deleted_can_be_put_again()
+    {
+        await Store.CheckAsync(CancellationToken.None);
+        var key = await PutAsync(Content(10));
+        await Store.DeleteAsync(key, CancellationToken.None);
+        Assert.Equal(key, await PutAsync(Content(10)));
+        Assert.Equal(Content(10), await ReadAsync(key, 0, 10));
+    }
+
+    [Fact]
+    public async Task A_new_object_ends_what_stood_under_its_key()
+    {
+        await Store.CheckAsync(CancellationToken.None);
+        await using var wrong = await SpoolAsync(Content(7));
+        await using var right = await SpoolAsync(Content(300_000));
+        var key = Store.Key(right.Sha256, 1);
+        await Store.PutAsync(key, wrong, CancellationToken.None);
+        await Store.PutAsync(key, right, CancellationToken.None);
+        Assert.Equal(Content(300_000), await ReadAsync(key, 0, 300_000));
+    }
 }

@@ -1,0 +1,81 @@
+using Kosha.Storage;
+using Kosha.Storage.Blobs;
+using Kosha.Tests.Infrastructure;
+using Xunit;
+
+namespace Kosha.Tests.Storage.Blobs;
+
+public sealed class DiskBlobStoreTests : BlobStoreContract
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    private DiskBlobStore? store;
+
+    protected override IBlobStore Store => store ??= new DiskBlobStore(Folder["blobs"]);
+
+    [Fact]
+    public async Task An_object_lies_below_two_folders_of_its_hash_and_belongs_to_its_owner_alone()
+    {
+        await Store.CheckAsync(None);
+        var key = await PutAsync(Content(10));
+        Assert.Matches("^([0-9a-f]{2})/([0-9a-f]{2})/\\1\\2[0-9a-f]{60}$", key);
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+            File.GetUnixFileMode(Path.Combine(Folder["blobs"], key[..2])));
+    }
+
+    [Fact]
+    public async Task What_a_crash_left_is_removed_by_the_next_start_and_what_is_in_use_is_not()
+    {
+        await Store.CheckAsync(None);
+        var (left, used) = (Path.Combine(Folder["blobs"], "tmp", "left"), Path.Combine(Folder["blobs"], "tmp", "used"));
+        await File.WriteAllTextAsync(left, "half a blob");
+        await using var inUse = new FileStream(used, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite);
+        await new DiskBlobStore(Folder["blobs"]).CheckAsync(None);
+        Assert.False(File.Exists(left));
+        Assert.True(File.Exists(used));
+    }
+
+    [Fact]
+    public async Task A_folder_that_cannot_be_written_is_unavailable_in_words()
+    {
+        await File.WriteAllTextAsync(Folder["blobs"], "a file where the folder should be");
+        var refusal = await Assert.ThrowsAsync<StorageException>(() => Store.CheckAsync(None));
+        Assert.Equal(StorageFault.Unavailable, refusal.Fault);
+        Assert.Contains(Folder["blobs"], refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(StorageFault.Unavailable, await TestStore.FaultAsync(() => PutAsync(Content(10))));
+    }
+
+    /// <summary>A large body's file becomes the object, and its writer may still hold it open.</summary>
+    [Fact]
+    public async Task An_object_can_be_read_while_its_spool_is_open()
+    {
+        await Store.CheckAsync(None);
+        await using var spool = await SpoolAsync(Content(600_000));
+        var key = Store.Key(spool.Sha256, 1);
+        await Store.PutAsync(key, spool, None);
+        Assert.Equal(Content(600_000), await ReadAsync(key, 0, 600_000));
+        Assert.Empty(Directory.GetFiles(Folder["spool"]));
+    }
+
+    [Fact]
+    public async Task A_spool_on_another_file_system_is_copied()
+    {
+        await Store.CheckAsync(None);
+        var elsewhere = Directory.CreateDirectory($"/dev/shm/{Guid.NewGuid():N}").FullName;
+        try
+        {
+            var spools = new SpoolFolder(elsewhere, 64 << 20);
+            await using var spool = await spools.ReceiveAsync(
+                new MemoryStream(Content(600_000)), null, null, () => new(default, ""), None);
+            var key = Store.Key(spool.Sha256, 1);
+            await Store.PutAsync(key, spool, None);
+            Assert.Equal(Content(600_000), await ReadAsync(key, 0, 600_000));
+            Assert.Empty(Directory.GetFiles(Path.Combine(Folder["blobs"], "tmp")));
+        }
+        finally
+        {
+            Directory.Delete(elsewhere, recursive: true);
+        }
+    }
+}
