@@ -31,12 +31,15 @@ internal static class ChildProcess
     public static string SearchPath =>
         $"{Environment.GetEnvironmentVariable("PATH")}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin";
 
-    /// <summary>The absolute path of a program, behind all links; null if it is not installed.</summary>
+    /// <summary>The absolute path of a program; null if it is not installed.</summary>
     public static string? Find(string name) => SearchPath.Split(':', StringSplitOptions.RemoveEmptyEntries)
-        .Select(folder => new FileInfo(Path.Combine(folder, name))).Where(file => file.Exists)
-        .Select(file => file.ResolveLinkTarget(returnFinalTarget: true) ?? file)
+        .Select(folder => new FileInfo(Path.Combine(folder, name)))
         // A link that leads nowhere exists for the framework.
-        .FirstOrDefault(file => file.Exists)?.FullName;
+        .FirstOrDefault(file => file.Exists && BehindLinks(file).Exists)?.FullName;
+
+    /// <summary>The file itself where links lead to it.</summary>
+    public static FileSystemInfo BehindLinks(FileInfo file) =>
+        file.ResolveLinkTarget(returnFinalTarget: true) ?? file;
 
     public static async Task<ChildResult> RunAsync(
         string file, IEnumerable<string> arguments, string folder, CancellationToken ct, string input = "")

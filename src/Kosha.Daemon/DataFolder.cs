@@ -67,14 +67,33 @@ internal sealed class DataFolder
     /// <param name="holder">What the holder does, in words for <see cref="Holder"/>.</param>
     public IDisposable? TryLock(string holder)
     {
-        FileStream stream;
+        var held = TryLock(LockName, FileShare.None);
+        if (held is not null)
+            File.WriteAllText(this[HolderName],
+                string.Create(CultureInfo.InvariantCulture, $"{holder}\n{Environment.ProcessId}\n"));
+        return held;
+    }
+
+    /// <summary>
+    /// Announces a visitor: somebody who works with the holder's Postgres. Null if the holder is about to stop it.
+    /// </summary>
+    public IDisposable? TryVisit() => TryLock(VisitorsName, FileShare.ReadWrite);
+
+    /// <summary>For the holder: null while there are visitors; else none can come until this is disposed of.</summary>
+    public IDisposable? TryShutOut() => TryLock(VisitorsName, FileShare.None);
+
+    private const string HolderName = "kosha.holder";
+    private const string VisitorsName = "kosha.visitors";
+
+    private FileStream? TryLock(string name, FileShare share)
+    {
         try
         {
-            stream = new(this[LockName], new FileStreamOptions
+            return new(this[name], new FileStreamOptions
             {
                 Mode = FileMode.OpenOrCreate,
                 Access = FileAccess.ReadWrite,
-                Share = FileShare.None,
+                Share = share,
                 UnixCreateMode = PrivateFile,
             });
         }
@@ -82,12 +101,7 @@ internal sealed class DataFolder
         {
             return null;
         }
-        File.WriteAllText(this[HolderName],
-            string.Create(CultureInfo.InvariantCulture, $"{holder}\n{Environment.ProcessId}\n"));
-        return stream;
     }
-
-    private const string HolderName = "kosha.holder";
 
     /// <summary>Who took the lock last, and under which process id; empty if nobody knows.</summary>
     public (string What, string Pid) Holder()

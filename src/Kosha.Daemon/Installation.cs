@@ -16,17 +16,14 @@ internal sealed record Purpose(string What, bool Serves);
 /// </summary>
 internal sealed class Installation : IAsyncDisposable
 {
-    private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LockPause = TimeSpan.FromMilliseconds(100);
-
-    private readonly IDisposable? folderLock;
+    private readonly FolderClaim? claim;
     private readonly Postmaster? postmaster;
 
-    private Installation(DataFolder folder, IDisposable? folderLock, Postmaster? postmaster, Database database,
+    private Installation(DataFolder folder, FolderClaim? claim, Postmaster? postmaster, Database database,
         IReadOnlyList<string> migrated)
     {
         Folder = folder;
-        this.folderLock = folderLock;
+        this.claim = claim;
         this.postmaster = postmaster;
         Database = database;
         Users = new(database);
@@ -49,21 +46,21 @@ internal sealed class Installation : IAsyncDisposable
         KoshaOptions options, Purpose purpose, ILogger logger, CancellationToken ct)
     {
         var folder = DataFolder.Open(options.DataDirectory);
-        IDisposable? held = null;
+        FolderClaim? held = null;
         Postmaster? server = null;
         Database? database = null;
         try
         {
             var connectionString = options.DatabaseConnectionString;
             if (purpose.Serves || connectionString is null)
-                held = await LockAsync(folder, purpose, needsCluster: connectionString is null, ct);
+                held = await FolderClaim.TakeAsync(folder, purpose, ct);
             if (purpose.Serves && Listening.Problems(options) is { Count: > 0 } busy)
                 throw new OperatorException(busy);
             if (connectionString is null)
             {
                 var cluster = new PostgresCluster(folder);
                 connectionString = cluster.ConnectionString;
-                server = held is null ? null : await Postmaster.StartAsync(cluster, logger, ct);
+                server = held!.IsHolder ? await Postmaster.StartAsync(cluster, logger, ct) : null;
             }
             database = new(connectionString, options.DatabaseTransactionPooler);
             var migrated = await CheckAndMigrateAsync(database, logger, ct);
@@ -76,54 +73,18 @@ internal sealed class Installation : IAsyncDisposable
         }
     }
 
-    public ValueTask DisposeAsync() => CloseAsync(folderLock, postmaster, Database);
+    public ValueTask DisposeAsync() => CloseAsync(claim, postmaster, Database);
 
-    private static async ValueTask CloseAsync(IDisposable? held, Postmaster? server, Database? database)
+    private static async ValueTask CloseAsync(FolderClaim? held, Postmaster? server, Database? database)
     {
         if (database is not null)
             await database.DisposeAsync();
         if (server is not null)
+        {
+            await held!.SeeVisitorsOutAsync();
             await server.DisposeAsync();
+        }
         held?.Dispose();
-    }
-
-    /// <summary>
-    /// The lock, or null for a command that may use the cluster of whoever holds it. The holder may be starting or
-    /// stopping just now, so both are tried in turn for a while.
-    /// </summary>
-    private static async Task<IDisposable?> LockAsync(
-        DataFolder folder, Purpose purpose, bool needsCluster, CancellationToken ct)
-    {
-        var started = TimeProvider.System.GetTimestamp();
-        while (true)
-        {
-            if (folder.TryLock(purpose.What) is { } taken)
-                return taken;
-            if (!purpose.Serves && needsCluster && await AnswersAsync(new PostgresCluster(folder).ConnectionString, ct))
-                return null;
-            var (what, pid) = folder.Holder();
-            if (purpose.Serves && what == purpose.What)
-                throw new OperatorException($"Another daemon (process {pid}) uses the data folder {folder.Path}. Stop "
-                    + "it, or give this one a folder of its own with --DataDirectory=FOLDER.");
-            if (TimeProvider.System.GetElapsedTime(started) > LockPatience)
-                throw new OperatorException($"The data folder {folder.Path} is in use by '{what}' (process {pid}). "
-                    + "Try again when it has ended.");
-            await Task.Delay(LockPause, ct);
-        }
-    }
-
-    private static async Task<bool> AnswersAsync(string connectionString, CancellationToken ct)
-    {
-        await using var database = new Database(connectionString + ";Pooling=false;Timeout=5");
-        try
-        {
-            await database.PingAsync(ct);
-            return true;
-        }
-        catch (Exception e) when (e is StorageException or Npgsql.NpgsqlException)
-        {
-            return false;
-        }
     }
 
     private static async Task<IReadOnlyList<string>> CheckAndMigrateAsync(

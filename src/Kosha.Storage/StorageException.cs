@@ -48,7 +48,9 @@ public enum StorageFault
     /// <summary>The credential that began this request no longer holds.</summary>
     CredentialRevoked,
 
-    /// <summary>A limit of the installation (locks of a user, sizes of properties …) is reached: see the message.</summary>
+    /// <summary>
+    /// A limit of the installation (locks of a user, sizes of properties …) is reached: see the message.
+    /// </summary>
     LimitReached,
 
     /// <summary>No space is left on the server's disk.</summary>
@@ -67,6 +69,8 @@ public sealed class StorageException(StorageFault fault, string message, Excepti
 {
     public StorageFault Fault { get; } = fault;
 
-    /// <summary>For <see cref="StorageFault.Locked"/>: the node whose lock stands in the way, if its path is known.</summary>
+    /// <summary>
+    /// For <see cref="StorageFault.Locked"/>: the node whose lock stands in the way, if its path is known.
+    /// </summary>
     public Tree.NodePath? LockedPath { get; init; }
 }

@@ -9,7 +9,9 @@ public sealed record FileWrite
 {
     public WriteConditions Conditions { get; init; } = WriteConditions.None;
 
-    /// <summary>Bytes that the client announced (Content-Length, or Finder's X-Expected-Entity-Length); null if it did not.</summary>
+    /// <summary>
+    /// Bytes that the client announced (Content-Length, or Finder's X-Expected-Entity-Length); null if it did not.
+    /// </summary>
     public long? AnnouncedBytes { get; init; }
 
     public string? ContentType { get; init; }
@@ -33,8 +35,8 @@ public sealed record FileWrite
 public sealed record WriteResult(FileNode Node, bool Created);
 
 /// <summary>
-/// Ties names to bytes, always in the order receive, store, name: a crash leaves at worst a blob without a name, never a
-/// name without bytes. When a write returns, the bytes and the row are durable.
+/// Ties names to bytes, always in the order receive, store, name: a crash leaves at worst a blob without a name, never
+/// a name without bytes. When a write returns, the bytes and the row are durable.
 /// </summary>
 public sealed class Vault(Database database, NodeTree tree, IBlobStore store, SpoolFolder spools)
 {
@@ -53,8 +55,8 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
     /// </list>
     /// Until step 5 has committed, the old content and the old row are as they were.
     /// </summary>
-    /// <exception cref="StorageException">ParentMissing, WrongKind, ConditionFailed, Locked, QuotaExceeded, FileTooLarge,
-    /// DigestMismatch, NoSpace, CredentialRevoked, Unavailable.</exception>
+    /// <exception cref="StorageException">ParentMissing, WrongKind, ConditionFailed, Locked, QuotaExceeded,
+    /// FileTooLarge, DigestMismatch, NoSpace, CredentialRevoked, Unavailable.</exception>
     public async Task<WriteResult> WriteAsync(Caller caller, NodePath path, Stream body, FileWrite write, CancellationToken ct)
     {
         // 1. Look.

@@ -29,8 +29,8 @@ internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn)
         }
         var address = ClientAddress.Of(context.Connection.RemoteIpAddress);
         var result = await signIn.AuthenticateAsync(header, address, context.RequestAborted);
-        if (result.Credential is { } credential)
-            await RunAsync(context, header, credential.Caller);
+        if (result.Caller is { } caller)
+            await RunAsync(context, header, caller);
         else if (result.RetryAfter is { } wait)
             await RefuseAsync(context, result.IsBusy, wait);
         else

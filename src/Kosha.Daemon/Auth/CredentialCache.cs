@@ -5,14 +5,10 @@ using Kosha.Storage.Accounts;
 
 namespace Kosha.Daemon.Auth;
 
-/// <param name="Caller">Who it is, with the stamp of the moment of verification.</param>
-/// <param name="AppPasswordId">Null: the account's own password.</param>
-internal sealed record VerifiedCredential(Caller Caller, long? AppPasswordId);
-
 /// <summary>
 /// Credentials verified before, because WebDAV clients send theirs with every request and a verify takes 75 ms. Keys
 /// are HMACs of the header under a key of this process, so memory holds no password. An entry is forgotten five minutes
-/// after its last use; that it still holds is for the caller to check against the stamp.
+/// after its last use; that it still holds is asked in every statement on the tree.
 /// </summary>
 internal sealed class CredentialCache(TimeProvider time)
 {
@@ -23,9 +19,9 @@ internal sealed class CredentialCache(TimeProvider time)
     private readonly byte[] hmacKey = RandomNumberGenerator.GetBytes(32);
     private readonly ConcurrentDictionary<string, Entry> entries = new(StringComparer.Ordinal);
 
-    private sealed class Entry(VerifiedCredential credential)
+    private sealed class Entry(Caller caller)
     {
-        public VerifiedCredential Credential => credential;
+        public Caller Caller => caller;
 
         public long UsedAt { get; set; }
 
@@ -35,20 +31,20 @@ internal sealed class CredentialCache(TimeProvider time)
     public string KeyOf(string header) =>
         Convert.ToBase64String(HMACSHA256.HashData(hmacKey, Encoding.UTF8.GetBytes(header)));
 
-    public VerifiedCredential? Find(string key)
+    public Caller? Find(string key)
     {
         if (!entries.TryGetValue(key, out var entry) || IsOld(entry))
             return null;
         entry.UsedAt = time.GetTimestamp();
-        return entry.Credential;
+        return entry.Caller;
     }
 
-    public void Remember(string key, VerifiedCredential credential)
+    public void Remember(string key, Caller caller)
     {
         if (entries.Count >= MaxEntries)
             MakeRoom();
         var now = time.GetTimestamp();
-        entries[key] = new(credential) { UsedAt = now, NotedAt = now };
+        entries[key] = new(caller) { UsedAt = now, NotedAt = now };
     }
 
     /// <summary>True at most once a minute: the use of this credential is to be noted in the database.</summary>

@@ -6,14 +6,14 @@ using Kosha.Storage.Accounts;
 namespace Kosha.Daemon.Auth;
 
 /// <summary>What became of a sign-in.</summary>
-/// <param name="Credential">Null: refused.</param>
+/// <param name="Caller">Null: refused.</param>
 /// <param name="RetryAfter">
 /// Refused without a look at the credential; the next attempt has sense after this time.
 /// </param>
 /// <param name="IsBusy">Too many sign-ins at once, by whomever; false: too many failures of this client.</param>
-internal sealed record SignInResult(VerifiedCredential? Credential, TimeSpan? RetryAfter = null, bool IsBusy = false)
+internal sealed record SignInResult(Caller? Caller, TimeSpan? RetryAfter = null, bool IsBusy = false)
 {
-    public static readonly SignInResult Refused = new(Credential: null);
+    public static readonly SignInResult Refused = new(Caller: null);
 }
 
 /// <summary>
@@ -49,13 +49,10 @@ internal sealed class SignIn(
         var key = cache.KeyOf(header);
         if (cache.Find(key) is { } known)
         {
-            if (await users.HoldsAsync(known.Caller, ct))
-            {
-                if (known.AppPasswordId is { } id && cache.IsNoteDue(key))
-                    await appPasswords.TouchAsync(id, ct);
-                return new(known);
-            }
-            cache.Forget(key);
+            // That it still holds is asked by whatever statement the request comes to.
+            if (known.AppPasswordId is { } id && cache.IsNoteDue(key))
+                await appPasswords.TouchAsync(id, ct);
+            return new(known);
         }
         if (BasicCredential.Parse(header) is not { } credential)
             return SignInResult.Refused;
@@ -71,7 +68,7 @@ internal sealed class SignIn(
         try
         {
             var result = await VerifyAsync(credential, address, CancellationToken.None);
-            if (result.Credential is { } verified)
+            if (result.Caller is { } verified)
                 cache.Remember(key, verified);
             return result;
         }
@@ -85,15 +82,15 @@ internal sealed class SignIn(
     {
         // Nobody guesses 100 bits, so app passwords need neither a limit nor a slow hash.
         if (AppPasswordSecret.Hash(credential.Password) is { } hash
-            && await appPasswords.FindAsync(credential.Name, hash, ct) is { } owner)
+            && await appPasswords.FindAsync(credential.Name, hash, ct) is { } caller)
         {
-            await appPasswords.TouchAsync(owner.AppPasswordId, ct);
-            return new(new VerifiedCredential(new(owner.UserId, owner.CredentialStamp), owner.AppPasswordId));
+            await appPasswords.TouchAsync(caller.AppPasswordId!.Value, ct);
+            return new(caller);
         }
         if (Interlocked.Increment(ref waiting) > WaitingVerifies)
         {
             Interlocked.Decrement(ref waiting);
-            return new(Credential: null, BusyRetry, IsBusy: true);
+            return new(Caller: null, BusyRetry, IsBusy: true);
         }
         try
         {
@@ -119,7 +116,7 @@ internal sealed class SignIn(
         string[] subjects = [SubjectOf(credential.Name, address), address];
         // Looked up in the slot, so that guesses in parallel overshoot the limit by no more than the slots.
         if (await failures.WaitAsync(subjects, Limits, ct) is { } wait)
-            return new(Credential: null, wait);
+            return new(Caller: null, wait);
         var stored = await users.FindPasswordAsync(credential.Name, ct);
         if (!Passwords.Verify(stored?.PasswordHash, credential.Password))
         {
@@ -127,7 +124,7 @@ internal sealed class SignIn(
             return SignInResult.Refused;
         }
         await failures.ForgetAsync(subjects[0], ct);
-        return new(new VerifiedCredential(new(stored!.UserId, stored.CredentialStamp), AppPasswordId: null));
+        return new(new Caller(stored!.UserId, stored.CredentialStamp));
     }
 
     // A hash, because people type passwords into the field of the name.

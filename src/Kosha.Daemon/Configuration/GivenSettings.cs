@@ -1,3 +1,4 @@
+using System.Text.Json;
 
 namespace Kosha.Daemon.Configuration;
 
@@ -61,7 +62,7 @@ internal sealed class GivenSettings
             Problems.Add($"{file} cannot be read by the user '{Environment.UserName}' ({e.Message}): "
                 + "let it read the file.");
         }
-        catch (Exception e) when (e is FormatException or InvalidDataException)
+        catch (Exception e) when (e is FormatException or InvalidDataException or JsonException)
         {
             Problems.Add($"{file} is not valid JSON: {(e.InnerException ?? e).Message}");
         }

@@ -57,7 +57,7 @@ internal sealed partial record PostgresBinaries(string Folder, int Major)
     {
         if (ChildProcess.Find("postgres") is not { } postgres)
             return null;
-        var folder = Path.GetDirectoryName(postgres)!;
+        var folder = Path.GetDirectoryName(ChildProcess.BehindLinks(new(postgres)).FullName)!;
         var version = (await ChildProcess.RunAsync(postgres, ["--version"], "/", ct)).Output;
         return VersionNumber().Match(version) is { Success: true } match
             && int.Parse(match.Value, CultureInfo.InvariantCulture) is var major

@@ -19,12 +19,6 @@ public sealed record AppPasswordRow
     public DateTime? LastUsedAt { get; init; }
 }
 
-/// <summary>A user found by an app password.</summary>
-/// <param name="AppPasswordId">For <see cref="AppPasswordTable.TouchAsync"/>.</param>
-/// <param name="UserId">The user.</param>
-/// <param name="CredentialStamp">Becomes the stamp of the <see cref="Caller"/>.</param>
-public sealed record AppPasswordOwner(long AppPasswordId, long UserId, Guid CredentialStamp);
-
 /// <summary>The table <c>app_passwords</c>: random secrets, one for each device, stored as their SHA-256.</summary>
 public sealed class AppPasswordTable(Database database)
 {
@@ -82,11 +76,8 @@ public sealed class AppPasswordTable(Database database)
 
     private const string SqlRevokeByLabel = "delete from app_passwords where user_id = @userId and label = @label";
 
-    private const string SqlNewStamp = "update users set credential_stamp = gen_random_uuid() where id = @userId";
-
     /// <summary>
-    /// Ends one app password, found by its id, else by its label. The user's other credentials stay good: daemons that
-    /// remember them under the old stamp verify them once more.
+    /// Ends one app password, found by its id, else by its label. The user's other credentials stay as they are.
     /// </summary>
     /// <exception cref="StorageException"><see cref="StorageFault.NotFound"/></exception>
     public Task RevokeAsync(string user, string idOrLabel, CancellationToken ct) =>
@@ -103,19 +94,18 @@ public sealed class AppPasswordTable(Database database)
             removed = await connection.ExecuteAsync(SqlRevokeByLabel, new { userId, label = idOrLabel }, transaction);
         if (removed == 0)
             throw new StorageException(StorageFault.NotFound, $"'{user}' has no app password '{idOrLabel}'.");
-        await connection.ExecuteAsync(SqlNewStamp, new { userId }, transaction);
     }
 
     private const string SqlFind = """
-        select a.id as app_password_id, u.id as user_id, u.credential_stamp
+        select u.id as user_id, u.credential_stamp, a.id as app_password_id
         from app_passwords a join users u on u.id = a.user_id
         where a.secret_hash = @secretHash and u.disabled_at is null
           and (lower(u.username) = lower(@name) or lower(u.email) = lower(@name))
         """;
 
     /// <summary>Who owns this secret, if that is the user of this name or email and not disabled; else null.</summary>
-    public Task<AppPasswordOwner?> FindAsync(string name, byte[] secretHash, CancellationToken ct) =>
-        database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<AppPasswordOwner?>(
+    public Task<Caller?> FindAsync(string name, byte[] secretHash, CancellationToken ct) =>
+        database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<Caller?>(
             new CommandDefinition(SqlFind, new { name, secretHash }, cancellationToken: ct)), ct);
 
     private const string SqlTouch = """

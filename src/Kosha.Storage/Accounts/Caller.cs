@@ -1,9 +1,18 @@
 namespace Kosha.Storage.Accounts;
 
 /// <summary>
-/// Who acts, as a verified credential named them. Every statement on the tree compares the stamp with the user's row,
-/// so that a changed, disabled or revoked credential stops working with the next statement, on every daemon.
+/// Who acts, as a verified credential named them. Every statement on the tree asks whether that credential still holds,
+/// so that a changed, disabled or revoked one stops working with the next statement, on every daemon.
 /// </summary>
 /// <param name="UserId">The user.</param>
-/// <param name="CredentialStamp"><c>users.credential_stamp</c> when the credential was verified.</param>
-public sealed record Caller(long UserId, Guid CredentialStamp);
+/// <param name="CredentialStamp"><c>users.credential_stamp</c> when the account's own password was verified.</param>
+/// <param name="AppPasswordId">The app password that was used; the stamp then means nothing. Null: the account's own.</param>
+public sealed record Caller(long UserId, Guid CredentialStamp, long? AppPasswordId = null)
+{
+    /// <summary>The one predicate for "the credential still holds", on a row u of <c>users</c>.</summary>
+    internal const string Holds = """
+        u.id = @UserId and u.disabled_at is null and case
+            when @AppPasswordId::bigint is null then u.credential_stamp = @CredentialStamp
+            else exists (select from app_passwords c where c.id = @AppPasswordId and c.user_id = u.id) end
+        """;
+}

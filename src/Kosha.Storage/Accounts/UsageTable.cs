@@ -11,17 +11,19 @@ public sealed record Quota(long UsedBytes, long? AvailableBytes);
 /// <summary>What the plan leaves now; null means no limit.</summary>
 internal sealed record Room(long UsedBytes, long? FreeBytes, long? FreeNodes, long? MaxFileBytes);
 
-/// <summary>One row a user: what the user's nodes take. Changed only in the transaction that changes the nodes.</summary>
+/// <summary>
+/// One row a user: what the user's nodes take. Changed only in the transaction that changes the nodes.
+/// </summary>
 public sealed class UsageTable(Database database)
 {
-    internal const string SqlRoom = """
-        select u.bytes + u.reserved_bytes as used_bytes,
+    internal const string SqlRoom = $"""
+        select g.bytes + g.reserved_bytes as used_bytes,
                -- Without a limit this must stay null, which greatest would pass over.
-               case when p.max_bytes is not null then greatest(p.max_bytes - u.bytes - u.reserved_bytes, 0) end
+               case when p.max_bytes is not null then greatest(p.max_bytes - g.bytes - g.reserved_bytes, 0) end
                    as free_bytes,
-               p.max_nodes - u.nodes as free_nodes, p.max_file_bytes
-        from usage u join users a on a.id = u.user_id join plans p on p.id = a.plan_id
-        where u.user_id = @UserId and a.credential_stamp = @CredentialStamp and a.disabled_at is null;
+               p.max_nodes - g.nodes as free_nodes, p.max_file_bytes
+        from usage g join users u on u.id = g.user_id join plans p on p.id = u.plan_id
+        where {Caller.Holds};
         """;
 
     /// <summary>Used and available bytes, for quota properties and meters. Fault: CredentialRevoked.</summary>

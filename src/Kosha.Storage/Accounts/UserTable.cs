@@ -140,14 +140,6 @@ public sealed class UserTable(Database database)
         database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<StoredPassword?>(
             new CommandDefinition(SqlPassword, new { name }, cancellationToken: ct)), ct);
 
-    private const string SqlHolds = """
-        select exists (select from users where id = @UserId and credential_stamp = @CredentialStamp)
-        """;
-
-    /// <summary>True while no credential of the user has been changed, disabled or revoked.</summary>
-    public Task<bool> HoldsAsync(Caller caller, CancellationToken ct) => database.ReadAsync(connection =>
-        connection.ExecuteScalarAsync<bool>(new CommandDefinition(SqlHolds, caller, cancellationToken: ct)), ct);
-
     private const string SqlSetPassword = """
         update users set password_hash = @passwordHash, credential_stamp = gen_random_uuid()
         where lower(username) = lower(@name) or lower(email) = lower(@name)

@@ -8,12 +8,14 @@ namespace Kosha.Storage.Blobs;
 /// <param name="MustStore">The bytes are not known to be there: put them first.</param>
 internal sealed record BlobClaim(long BlobId, string Key, bool MustStore);
 
-/// <summary>The blob's row went away between claim and name; claim and store again. The spool is still in hand.</summary>
+/// <summary>
+/// The blob's row went away between claim and name; claim and store again. The spool is still in hand.
+/// </summary>
 internal sealed class BlobGoneException : Exception;
 
 /// <summary>
-/// Blobs and their objects' keys: <c>storing → live → condemned</c>, and <c>damaged</c>. A key has its row from before its
-/// first byte; only a live or condemned row proves that the bytes are there.
+/// Blobs and their objects' keys: <c>storing → live → condemned</c>, and <c>damaged</c>. A key has its row from before
+/// its first byte; only a live or condemned row proves that the bytes are there.
 /// </summary>
 internal sealed class BlobTable(Database database)
 {
@@ -36,8 +38,8 @@ internal sealed class BlobTable(Database database)
     private sealed record Row(long Id, string State, string ObjectKey);
 
     /// <summary>
-    /// Finds the row of a content, or commits a new one as <c>storing</c>. Usually one round trip. A doomed key is passed
-    /// over: the content gets the next generation's.
+    /// Finds the row of a content, or commits a new one as <c>storing</c>. Usually one round trip. A doomed key is
+    /// passed over: the content gets the next generation's.
     /// </summary>
     public async Task<BlobClaim> ClaimAsync(Spool spool, IBlobStore store, CancellationToken ct)
     {
@@ -82,10 +84,10 @@ internal sealed class BlobTable(Database database)
     }
 
     /// <summary>
-    /// Part of the naming transaction, before the node's row: its foreign key shares the blob's row, and two who share it
-    /// could not both go on to change it. A damaged blob gets its new key, and the old one is doomed; so is the claim's
-    /// own key when another writer was first to heal the blob. Anything but true: the blob changed since it was claimed,
-    /// and must be claimed again. A live row, perhaps in use by many, is not written.
+    /// Part of the naming transaction, before the node's row: its foreign key shares the blob's row, and two who share
+    /// it could not both go on to change it. A damaged blob gets its new key, and the old one is doomed; so is the
+    /// claim's own key when another writer was first to heal the blob. Anything but true: the blob changed since it was
+    /// claimed, and must be claimed again. A live row, perhaps in use by many, is not written.
     /// </summary>
     internal const string SqlMakeLive = """
         with old as (

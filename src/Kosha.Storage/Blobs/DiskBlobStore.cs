@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Kosha.Storage.Blobs;
 
 /// <summary>
-/// Blobs in a local folder, as <c>ab/cd/&lt;sha256&gt;</c>. A file found there proves nothing without its row, so every put
-/// goes the whole way: temporary file, fsync, rename over, fsync of the folder and of each folder just made.
+/// Blobs in a local folder, as <c>ab/cd/&lt;sha256&gt;</c>. A file found there proves nothing without its row, so every
+/// put goes the whole way: temporary file, fsync, rename over, fsync of the folder and of each folder just made.
 /// </summary>
 public sealed class DiskBlobStore(string directory) : IBlobStore
 {

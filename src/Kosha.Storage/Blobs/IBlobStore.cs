@@ -18,13 +18,14 @@ public interface IBlobStore
     /// </summary>
     string Key(BlobId id, int generation);
 
-    /// <summary>Writes, reads and removes a probe; throws <see cref="StorageException"/> with words for the operator.</summary>
+    /// <summary>
+    /// Writes, reads and removes a probe; throws <see cref="StorageException"/> with words for the operator.
+    /// </summary>
     Task CheckAsync(CancellationToken ct);
 
     /// <summary>
-    /// Makes the spooled bytes durable under the key before it returns, all or nothing. What stood there is replaced: the
-    /// same key always means the same bytes. The spool can be read again afterwards.
-    /// Faults: NoSpace.
+    /// Makes the spooled bytes durable under the key before it returns, all or nothing. What stood there is replaced:
+    /// the same key always means the same bytes. The spool can be read again afterwards. Faults: NoSpace, Unavailable.
     /// </summary>
     Task PutAsync(string key, Spool spool, CancellationToken ct);
 

@@ -50,7 +50,9 @@ internal static partial class Posix
         return Marshal.GetLastPInvokeError() == CrossDevice ? false : throw Failure($"{from} cannot be renamed to {to}");
     }
 
-    /// <summary>The disk, or the operating system's quota on it, is full; or the file would be larger than it takes.</summary>
+    /// <summary>
+    /// The disk, or the operating system's quota on it, is full; or the file would be larger than it takes.
+    /// </summary>
     public static bool IsNoSpace(IOException e) => e.HResult is NoSpaceLeft or QuotaOfDisk or FileTooBig;
 
     private static IOException Failure(string what)

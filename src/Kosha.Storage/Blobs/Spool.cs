@@ -6,8 +6,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Kosha.Storage.Blobs;
 
 /// <summary>
-/// Received bytes before they have a home, with their digests: in memory when small, else in a temporary file. It is the
-/// rewindable source from which storing can be tried again.
+/// Received bytes before they have a home, with their digests: in memory when small, else in a temporary file. It is
+/// the rewindable source from which storing can be tried again.
 /// </summary>
 /// <remarks>One pass over the bytes, in memory bounded at any size: while the next buffer fills, the last one is hashed
 /// three ways and written, each on its own thread.</remarks>
@@ -133,8 +133,8 @@ public sealed class Spool : IAsyncDisposable
     public Stream OpenRead() => memory is not null ? new MemoryStream(memory, writable: false) : new FileSlice(file!, 0, Size, ownsHandle: false);
 
     /// <summary>
-    /// Makes the temporary file durable and renames it: the cheapest way into a folder of the same file system. False if
-    /// there is no such file, or it lies elsewhere; then the caller copies.
+    /// Makes the temporary file durable and renames it: the cheapest way into a folder of the same file system. False
+    /// if there is no such file, or it lies elsewhere; then the caller copies.
     /// </summary>
     internal bool TryMoveTo(string target)
     {

@@ -48,7 +48,9 @@ public sealed class SpoolFolder(string directory, long maxBytes)
     /// <summary>Receives a body to its end and takes its digests.</summary>
     /// <param name="body">Read once. Its own exceptions (a client that went away) pass through.</param>
     /// <param name="announcedBytes">The expected length, for which space is taken at once; null if unknown.</param>
-    /// <param name="maxBodyBytes">One byte more ends the reading with <paramref name="tooLarge"/>; null: no limit.</param>
+    /// <param name="maxBodyBytes">
+    /// One byte more ends the reading with <paramref name="tooLarge"/>; null: no limit.
+    /// </param>
     /// <param name="tooLarge">The refusal for a body over the limit.</param>
     /// <param name="ct">Ends the reading.</param>
     /// <exception cref="StorageException">NoSpace; Unavailable when the spool's limit is reached.</exception>

@@ -21,7 +21,9 @@ public sealed record FileNode
     /// <summary>Logical size in bytes; 0 for a folder.</summary>
     public long Size { get; init; }
 
-    /// <summary>Names this content of this file: new with every write of content, kept by rename, move and copy.</summary>
+    /// <summary>
+    /// Names this content of this file: new with every write of content, kept by rename, move and copy.
+    /// </summary>
     public Guid Etag { get; init; }
 
     /// <summary>What the client said when it wrote the file; null if it said nothing useful.</summary>
@@ -34,7 +36,9 @@ public sealed record FileNode
     /// <summary>The client set <see cref="ModifiedAt"/>, so it must never be used as a validator.</summary>
     public bool ModifiedByClient { get; init; }
 
-    /// <summary>Dead properties: a JSON object from "{namespace}name" to the element's XML. Null if there are none.</summary>
+    /// <summary>
+    /// Dead properties: a JSON object from "{namespace}name" to the element's XML. Null if there are none.
+    /// </summary>
     public string? Properties { get; init; }
 
     /// <summary>Null for folders and for empty files.</summary>
@@ -43,7 +47,9 @@ public sealed record FileNode
     /// <summary>The object that holds the bytes. Loaded by Find…, not by listings.</summary>
     public string? ObjectKey { get; init; }
 
-    /// <summary>Null where listings were not asked for digests, for empty files, and for bytes that Kosha has not read.</summary>
+    /// <summary>
+    /// Null where listings were not asked for digests, for empty files, and for bytes that Kosha has not read.
+    /// </summary>
     [SuppressMessage("Performance", "CA1819", Justification = "A digest.")]
     public byte[]? Sha1 { get; init; }
 

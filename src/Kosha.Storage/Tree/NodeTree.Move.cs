@@ -25,9 +25,9 @@ public sealed partial class NodeTree
     private const string SqlDelete = "delete from file_nodes where id = @Id";
 
     /// <summary>
-    /// Moves or renames a node: one row, whatever hangs below. A file over a file keeps the target's node (its links and
-    /// favourites) and takes the source's content; any other node in the way goes to the trash.
-    /// Faults: NotFound, ParentMissing, Cycle, RootIsFixed; ConditionFailed also if the target is there and
+    /// Moves or renames a node: one row, whatever hangs below. A file over a file keeps the target's node (its links
+    /// and favourites) and takes the source's content; any other node in the way goes to the trash. Faults: NotFound,
+    /// ParentMissing, Cycle, RootIsFixed; ConditionFailed also if the target is there and
     /// <paramref name="overwrite"/> is false.
     /// </summary>
     /// <param name="modifiedAt">A new modification time (UTC), or null to keep it.</param>

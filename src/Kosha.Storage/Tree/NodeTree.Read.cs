@@ -11,12 +11,12 @@ internal sealed record WriteAllowance(long? MaxBytes, StorageFault Reason);
 public sealed partial class NodeTree
 {
     /// <summary>As <see cref="Walk"/>, for the one path of a read.</summary>
-    private const string WalkOne = """
+    private const string WalkOne = $"""
         with recursive walk as (
             select r.id, 0 as depth
             from users u
             join file_nodes r on r.user_id = u.id and r.parent_id is null and r.trashed_at is null
-            where u.id = @UserId and u.credential_stamp = @CredentialStamp and u.disabled_at is null
+            where {Caller.Holds}
             union all
             select n.id, w.depth + 1
             from walk w
@@ -34,10 +34,12 @@ public sealed partial class NodeTree
 
     private sealed record FoundDepth(int Depth);
 
-    /// <summary>The live node at a path, with what GET needs to read it; null if there is none. One statement.</summary>
+    /// <summary>
+    /// The live node at a path, with what GET needs to read it; null if there is none. One statement.
+    /// </summary>
     public async Task<FileNode?> FindAsync(Caller caller, NodePath path, CancellationToken ct)
     {
-        var parameters = new { caller.UserId, caller.CredentialStamp, names = path.Names };
+        var parameters = new { caller.UserId, caller.CredentialStamp, caller.AppPasswordId, names = path.Names };
         var found = await database.ReadAsync(async connection =>
             (await connection.QueryAsync<FoundDepth, FileNode, (FoundDepth At, FileNode Node)>(
                 new CommandDefinition(SqlFind, parameters, cancellationToken: ct), (at, node) => (at, node))).SingleOrDefault(), ct);
@@ -55,7 +57,7 @@ public sealed partial class NodeTree
     /// <summary>As <see cref="FindAsync"/>, with the locks that cover the node. One round trip.</summary>
     public async Task<LockedNode> FindWithLocksAsync(Caller caller, NodePath path, CancellationToken ct)
     {
-        var parameters = new { caller.UserId, caller.CredentialStamp, names = path.Names };
+        var parameters = new { caller.UserId, caller.CredentialStamp, caller.AppPasswordId, names = path.Names };
         return await database.ReadAsync(async connection =>
         {
             await using var results = await connection.QueryMultipleAsync(
@@ -69,12 +71,12 @@ public sealed partial class NodeTree
         }, ct);
     }
 
-    private const string SqlMatchCase = """
+    private const string SqlMatchCase = $"""
         with recursive walk as (
             select r.id, 0 as depth, ''::text collate "C" as name
             from users u
             join file_nodes r on r.user_id = u.id and r.parent_id is null and r.trashed_at is null
-            where u.id = @UserId and u.credential_stamp = @CredentialStamp and u.disabled_at is null
+            where {Caller.Holds}
             union all
             select m.id, w.depth + 1, m.name
             from walk w
@@ -100,8 +102,7 @@ public sealed partial class NodeTree
             return path;
         var parameters = new
         {
-            caller.UserId,
-            caller.CredentialStamp,
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId,
             names = sought.Names,
             folded = sought.Names.Select(NodePath.Fold).ToArray(),
         };
@@ -132,15 +133,15 @@ public sealed partial class NodeTree
 
     /// <summary>
     /// One page of a live folder's members in the order of their names' bytes, from after <paramref name="afterName"/>
-    /// (null: from the start); empty when there are no more. One statement; the connection is given back before the page
-    /// is returned. <see cref="StorageFault.NotFound"/> when the folder is live no longer: who reads on must not take the
-    /// members that are missing for deleted ones.
+    /// (null: from the start); empty when there are no more. One statement; the connection is given back before the
+    /// page is returned. <see cref="StorageFault.NotFound"/> when the folder is live no longer: who reads on must not
+    /// take the members that are missing for deleted ones.
     /// </summary>
     public async Task<IReadOnlyList<FileNode>> ListAsync(
         Caller caller, long folderId, string? afterName, int limit, bool withDigests, CancellationToken ct)
     {
         var sql = withDigests ? SqlListWithDigests : SqlList;
-        var parameters = new { caller.UserId, caller.CredentialStamp, folderId, afterName = afterName ?? "", limit };
+        var parameters = new { caller.UserId, caller.CredentialStamp, caller.AppPasswordId, folderId, afterName = afterName ?? "", limit };
         var rows = await database.ReadAsync(async connection =>
             (await connection.QueryAsync<ListedFolder, FileNode?, (ListedFolder Folder, FileNode? Node)>(
                 new CommandDefinition(sql, parameters, cancellationToken: ct), (folder, node) => (folder, node))).AsList(), ct);
@@ -156,7 +157,9 @@ public sealed partial class NodeTree
         return new(StorageFault.NotFound, "The folder was moved to the trash meanwhile.");
     }
 
-    /// <summary>Judges an If header on a path, for reads: <see cref="StorageFault.ConditionFailed"/> if it does not hold.</summary>
+    /// <summary>
+    /// Judges an If header on a path, for reads: <see cref="StorageFault.ConditionFailed"/> if it does not hold.
+    /// </summary>
     public Task CheckAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
         database.ReadAsync(async connection =>
         {
@@ -168,8 +171,8 @@ public sealed partial class NodeTree
         }, ct);
 
     /// <summary>
-    /// Says before the first byte whether a write of this file is hopeless. The final transaction judges all of it again.
-    /// One round trip.
+    /// Says before the first byte whether a write of this file is hopeless. The final transaction judges all of it
+    /// again. One round trip.
     /// </summary>
     internal Task<WriteAllowance> AllowWriteAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
         database.ReadAsync(async connection =>

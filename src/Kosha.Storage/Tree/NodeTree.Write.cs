@@ -72,9 +72,9 @@ public sealed partial class NodeTree
         """;
 
     /// <summary>
-    /// The final transaction of a PUT: finds the place anew, judges path, conditions, locks and quota, names the content
-    /// and makes its blob live. Faults: those of the place, QuotaExceeded; and <see cref="BlobGoneException"/>, after
-    /// which the content must be stored again.
+    /// The final transaction of a PUT: finds the place anew, judges path, conditions, locks and quota, names the
+    /// content and makes its blob live. Faults: those of the place, QuotaExceeded; and <see cref="BlobGoneException"/>,
+    /// after which the content must be stored again.
     /// </summary>
     /// <param name="claim">The stored content; null for an empty file.</param>
     internal Task<WriteResult> NameAsync(

@@ -5,9 +5,9 @@ using Npgsql;
 namespace Kosha.Storage.Tree;
 
 /// <summary>
-/// The tree of names: all SQL on <c>file_nodes</c>. Reads are one statement. A write is one transaction that begins with
-/// the user's advisory lock, then finds its places anew, judges conditions and locks on them, and changes rows; what was
-/// true before proves nothing.
+/// The tree of names: all SQL on <c>file_nodes</c>. Reads are one statement. A write is one transaction that begins
+/// with the user's advisory lock, then finds its places anew, judges conditions and locks on them, and changes rows;
+/// what was true before proves nothing.
 /// </summary>
 /// <remarks>
 /// Faults of every method: <see cref="StorageFault.CredentialRevoked"/> and <see cref="StorageFault.Unavailable"/>. Of
@@ -25,29 +25,28 @@ public sealed partial class NodeTree(Database database)
     /// The one predicate for "live", upward: the caller's credential holds, and the chain of parents of the folder ends
     /// at the user's root. It stands in the same statement as the read or write that comes by id.
     /// </summary>
-    private const string IsLive = """
+    private const string IsLive = $"""
         exists (
             with recursive up as (
                 select f.id, f.parent_id from file_nodes f
                 where f.id = @folderId and f.user_id = @UserId and f.trashed_at is null
                 union all
                 select p.id, p.parent_id from up join file_nodes p on p.id = up.parent_id where p.trashed_at is null)
-            select from up join users u on u.id = @UserId
-            where up.parent_id is null and u.credential_stamp = @CredentialStamp and u.disabled_at is null)
+            select from up cross join users u where up.parent_id is null and {Caller.Holds})
         """;
 
     /// <summary>
     /// The same predicate, downward and for any number of paths at once: every row of walk is live. No row at all means
-    /// that the caller's credential no longer holds, for the root is always there. The lateral step with its limit keeps
-    /// the planner from hashing a whole small table, and a cached plan from staying so when the table has grown.
+    /// that the caller's credential no longer holds, for the root is always there. The lateral step with its limit
+    /// keeps the planner from hashing a whole small table, and a cached plan from staying so when the table has grown.
     /// </summary>
-    private const string Walk = """
+    private const string Walk = $"""
         with recursive walk as (
             select p.ordinality::int - 1 as place, string_to_array(p.path, '/') as names, r.id, 0 as depth
             from users u
             join file_nodes r on r.user_id = u.id and r.parent_id is null and r.trashed_at is null
             cross join unnest(@paths) with ordinality p (path, ordinality)
-            where u.id = @UserId and u.credential_stamp = @CredentialStamp and u.disabled_at is null
+            where {Caller.Holds}
             union all
             select w.place, w.names, n.id, w.depth + 1
             from walk w
@@ -89,12 +88,15 @@ public sealed partial class NodeTree(Database database)
         Exclusive,
     }
 
-    /// <summary>The places of a transaction need <see cref="Hold.Exclusive"/>, which shows only after finding them.</summary>
+    /// <summary>
+    /// The places of a transaction need <see cref="Hold.Exclusive"/>, which shows only after finding them.
+    /// </summary>
     private sealed class NeedsExclusiveException : Exception;
 
     /// <summary>
-    /// Runs a write: takes the user's lock, finds the places of <paramref name="paths"/> and of the If header's tags, and
-    /// judges the If header on the first path. The work is run again, under the exclusive lock, when it asks for that.
+    /// Runs a write: takes the user's lock, finds the places of <paramref name="paths"/> and of the If header's tags,
+    /// and judges the If header on the first path. The work is run again, under the exclusive lock, when it asks for
+    /// that.
     /// </summary>
     internal async Task<T> WriteAsync<T>(
         Caller caller, NodePath[] paths, WriteConditions conditions,
@@ -137,7 +139,11 @@ public sealed partial class NodeTree(Database database)
 
     /// <summary>A name has no '/', so a path travels as one text.</summary>
     private static object PlaceParameters(Caller caller, NodePath[] paths) =>
-        new { caller.UserId, caller.CredentialStamp, paths = Array.ConvertAll(paths, path => string.Join('/', path.Names)) };
+        new
+        {
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId,
+            paths = Array.ConvertAll(paths, path => string.Join('/', path.Names)),
+        };
 
     private static Place[] ReadPlaces(SqlMapper.GridReader results, NodePath[] paths)
     {
@@ -182,7 +188,9 @@ public sealed partial class NodeTree(Database database)
 
     // Locks below a folder --------------------------------------------------------------------------------------------
 
-    /// <summary>Locks of the user on a node and below it. It goes up from the locks, which are few, not down the tree.</summary>
+    /// <summary>
+    /// Locks of the user on a node and below it. It goes up from the locks, which are few, not down the tree.
+    /// </summary>
     private const string LocksBelow = """
         with recursive up as (
             select l.id as lock_id, n.id, n.parent_id from locks l join file_nodes n on n.id = l.node_id
@@ -198,7 +206,9 @@ public sealed partial class NodeTree(Database database)
 
     private const string SqlDeleteLocks = LocksBelow + "delete from locks where id in (select lock_id from up where id = @nodeId)";
 
-    /// <summary>Locks strictly below a folder. Their roots are given as the folder's path: near enough for an error.</summary>
+    /// <summary>
+    /// Locks strictly below a folder. Their roots are given as the folder's path: near enough for an error.
+    /// </summary>
     internal static async Task<List<NodeLock>> LocksBelowAsync(NpgsqlTransaction transaction, Place place, CancellationToken ct)
     {
         if (place.Node is not { IsFolder: true } folder)

@@ -1,8 +1,8 @@
 namespace Kosha.Storage.Tree;
 
 /// <summary>
-/// What stands at a path at one moment of a transaction: the node, the folder that holds or would hold it, and the locks
-/// on the whole way down. Conditions and locks are judged here and nowhere else.
+/// What stands at a path at one moment of a transaction: the node, the folder that holds or would hold it, and the
+/// locks on the whole way down. Conditions and locks are judged here and nowhere else.
 /// </summary>
 internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IReadOnlyList<NodeLock> Locks)
 {
@@ -22,7 +22,9 @@ internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IR
         }
     }
 
-    /// <summary>Locks that hold for the node itself: its own, and deep ones above. They also hold for a free name.</summary>
+    /// <summary>
+    /// Locks that hold for the node itself: its own, and deep ones above. They also hold for a free name.
+    /// </summary>
     private IEnumerable<NodeLock> Covering => Locks.Where(l => l.IsDeep || l.NodeId == Node?.Id);
 
     /// <summary>Locks that forbid to add or remove a member of the parent (RFC 4918, 7.4).</summary>

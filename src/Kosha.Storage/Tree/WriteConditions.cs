@@ -9,7 +9,9 @@ public sealed record TagCondition(bool Any, IReadOnlyList<Guid> Tags)
         node is not null && (Any || (!node.IsFolder && Tags.Contains(node.Etag)));
 }
 
-/// <summary>One term of a WebDAV If header list: a state token or an entity tag, perhaps negated (RFC 4918, 10.4).</summary>
+/// <summary>
+/// One term of a WebDAV If header list: a state token or an entity tag, perhaps negated (RFC 4918, 10.4).
+/// </summary>
 /// <param name="Not">The term must not hold.</param>
 /// <param name="Token">A lock token; null if the term is an entity tag or a token that is not Kosha's.</param>
 /// <param name="Etag">An entity tag; null if the term is a token or a tag that is not Kosha's.</param>
@@ -17,7 +19,9 @@ public readonly record struct StateTerm(bool Not, Guid? Token, Guid? Etag);
 
 /// <summary>One list of a WebDAV If header: all its terms must hold (RFC 4918, 10.4.3).</summary>
 /// <param name="Path">The tagged resource; null means the resource of the request itself. </param>
-/// <param name="IsForeign">The tag names a resource of another server or outside the user's tree: no term but a negated one holds.</param>
+/// <param name="IsForeign">
+/// The tag names a resource of another server or outside the user's tree: no term but a negated one holds.
+/// </param>
 /// <param name="Terms">At least one.</param>
 public sealed record StateList(NodePath? Path, bool IsForeign, IReadOnlyList<StateTerm> Terms);
 

@@ -6,8 +6,8 @@ using Kosha.Storage.Blobs;
 namespace Kosha.Storage.Upkeep;
 
 /// <summary>
-/// Checks the invariants on a running system and changes nothing: the shape of the tree, usage against the nodes, and the
-/// bytes of every live blob, hashed anew. What changes meanwhile is looked at twice before it is called broken.
+/// Checks the invariants on a running system and changes nothing: the shape of the tree, usage against the nodes, and
+/// the bytes of every live blob, hashed anew. What changes meanwhile is looked at twice before it is called broken.
 /// </summary>
 public sealed class Fsck(Database database, IBlobStore store)
 {

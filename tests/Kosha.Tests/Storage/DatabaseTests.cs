@@ -135,7 +135,8 @@ public sealed class DatabaseTests(SharedPostgres postgres)
     [Fact]
     public async Task Behind_a_transaction_pooler_nothing_is_prepared_or_set()
     {
-        await using var pooled = new Database("Host=/nowhere;Options=-c lock_timeout=5s", behindTransactionPooler: true);
+        await using var pooled = new Database(
+            "Host=/nowhere;Options=-c lock_timeout=5s", behindTransactionPooler: true);
         var settings = new NpgsqlConnectionStringBuilder(pooled.Source.ConnectionString);
         Assert.Equal((0, "-c lock_timeout=5s"), (settings.MaxAutoPrepare, settings.Options));
         await using var direct = new Database("Host=/nowhere;Options=-c lock_timeout=5s");

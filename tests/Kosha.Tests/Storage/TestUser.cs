@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Kosha.Tests.Storage;
 
-/// <summary>A user and what users do, in the few words that tests need. Paths are written 'a/b'; '' is the root.</summary>
+/// <summary>A user and what users do, in few words. Paths are written 'a/b'; '' is the root.</summary>
 public sealed class TestUser(StorageFixture storage, Caller caller, long planId)
 {
     private static readonly CancellationToken None = CancellationToken.None;

@@ -50,7 +50,8 @@ public sealed class VaultBlobTests(StorageFixture storage) : IClassFixture<Stora
     private async Task<T> BlobAsync<T>(string content, string column) => await storage.SqlAsync<T>(
         $"select {column} from blobs where sha256 = '\\x{Hash(content)}'");
 
-    private static string Hash(string content) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)));
+    private static string Hash(string content) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)));
 
     /// <summary>What the sweep does with a blob: row first, its key doomed with it, then the object.</summary>
     private async Task SweepAsync(string content)
@@ -66,7 +67,10 @@ public sealed class VaultBlobTests(StorageFixture storage) : IClassFixture<Stora
     {
         var user = await storage.NewUserAsync();
         var content = Unique(300_000);
-        var store = new MeddlingStore(storage.Store) { AfterPut = put => put == 1 ? SweepAsync(content) : Task.CompletedTask };
+        var store = new MeddlingStore(storage.Store)
+        {
+            AfterPut = put => put == 1 ? SweepAsync(content) : Task.CompletedTask,
+        };
         await PutAsync(store, user, "file", content);
         Assert.Equal(2, store.Puts);
         Assert.Equal(content, await user.ReadAsync("file"));

@@ -5,7 +5,7 @@ using static Kosha.Tests.Storage.TestUser;
 
 namespace Kosha.Tests.Storage.Tree;
 
-/// <summary>The conditions of HTTP and the lists of WebDAV's If header, judged by the transaction that writes.</summary>
+/// <summary>HTTP's conditions and the lists of WebDAV's If header, judged by the transaction that writes.</summary>
 public sealed class ConditionTests(StorageFixture storage) : IClassFixture<StorageFixture>
 {
     private static readonly TagCondition Any = new(Any: true, []);

@@ -26,7 +26,8 @@ public sealed class LockRuleTests(StorageFixture storage) : IClassFixture<Storag
     [InlineData("a", true, "a", false)]
     [InlineData("a", false, "a/b/file", true)]
     [InlineData("a/b/file", true, "a", false)]
-    public async Task An_exclusive_lock_excludes_every_other(string first, bool firstExclusive, string second, bool exclusive)
+    public async Task An_exclusive_lock_excludes_every_other(
+        string first, bool firstExclusive, string second, bool exclusive)
     {
         var user = await UserWithTreeAsync();
         await user.LockAsync(first, firstExclusive, deep: true);
@@ -200,8 +201,8 @@ public sealed class LockRuleTests(StorageFixture storage) : IClassFixture<Storag
         var token = await user.TokenAsync("a", deep: true);
         await ExpireAsync(user);
         Assert.Empty(await user.LocksOnAsync("a"));
-        await RefusedAsync(
-            StorageFault.ConditionFailed, () => storage.Locks.RefreshAsync(user.Caller, At("a"), 600, With(token), None));
+        await RefusedAsync(StorageFault.ConditionFailed,
+            () => storage.Locks.RefreshAsync(user.Caller, At("a"), 600, With(token), None));
         await RefusedAsync(
             StorageFault.LockTokenUnknown, () => storage.Locks.UnlockAsync(user.Caller, At("a"), token, None));
         await user.PutAsync("a/b/file", "free");
@@ -222,8 +223,10 @@ public sealed class LockRuleTests(StorageFixture storage) : IClassFixture<Storag
             await RefusedAsync(StorageFault.LockTokenUnknown,
                 () => storage.Locks.UnlockAsync(user.Caller, At("a/b"), wrong, None));
         }
-        Assert.Equal(token, (await storage.Locks.RefreshAsync(user.Caller, At("a/b/file"), 600, With(token), None)).Token);
-        await RefusedAsync(StorageFault.NotFound, () => storage.Locks.UnlockAsync(user.Caller, At("none"), token, None));
+        var refreshed = await storage.Locks.RefreshAsync(user.Caller, At("a/b/file"), 600, With(token), None);
+        Assert.Equal(token, refreshed.Token);
+        await RefusedAsync(
+            StorageFault.NotFound, () => storage.Locks.UnlockAsync(user.Caller, At("none"), token, None));
         await storage.Locks.UnlockAsync(user.Caller, At("a/b/file"), token, None);
         Assert.Empty(await user.LocksOnAsync("a"));
     }

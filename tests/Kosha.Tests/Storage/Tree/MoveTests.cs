@@ -130,7 +130,8 @@ public sealed class MoveTests(StorageFixture storage) : IClassFixture<StorageFix
         var before = (await user.PutAsync("a", "a")).Node;
         await user.MoveAsync("a", "b");
         var moved = await user.GetAsync("b");
-        Assert.Equal((before.ModifiedAt, before.CreatedAt, before.Etag), (moved.ModifiedAt, moved.CreatedAt, moved.Etag));
+        Assert.Equal(
+            (before.ModifiedAt, before.CreatedAt, before.Etag), (moved.ModifiedAt, moved.CreatedAt, moved.Etag));
         Assert.False(moved.ModifiedByClient);
         var time = new DateTime(2001, 2, 3, 4, 5, 6, DateTimeKind.Utc);
         await user.MoveAsync("b", "c", at: time);
@@ -147,9 +148,11 @@ public sealed class MoveTests(StorageFixture storage) : IClassFixture<StorageFix
     private async Task<Dictionary<long, string>> RowsAsync(TestUser user)
     {
         var rows = await storage.SqlAsync<string>($"""
-            select string_agg(id || ':' || xmin || '.' || cmin, ',') from file_nodes where user_id = {user.Caller.UserId}
+            select string_agg(id || ':' || xmin || '.' || cmin, ',') from file_nodes
+            where user_id = {user.Caller.UserId}
             """);
-        return rows.Split(',').Select(row => row.Split(':')).ToDictionary(row => long.Parse(row[0], CultureInfo.InvariantCulture), row => row[1]);
+        return rows.Split(',').Select(row => row.Split(':')).ToDictionary(
+            row => long.Parse(row[0], CultureInfo.InvariantCulture), row => row[1]);
     }
 
     private async Task<TestUser> UserWithManyFilesAsync()

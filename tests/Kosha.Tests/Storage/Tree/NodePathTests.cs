@@ -27,7 +27,8 @@ public sealed class NodePathTests
     [InlineData("/%F0%9F%98%80", "/😀")]
     [InlineData("/...", "/...")]
     [InlineData("/%23%3F%26%22%27", "/#?&\"'")]
-    public void Segments_are_decoded_once(string encoded, string plain) => Assert.Equal(plain, Read(encoded).ToString());
+    public void Segments_are_decoded_once(string encoded, string plain) =>
+        Assert.Equal(plain, Read(encoded).ToString());
 
     [Theory]
     [InlineData("/a%2Fb")]

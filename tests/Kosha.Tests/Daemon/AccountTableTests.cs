@@ -1,0 +1,148 @@
+using Kosha.Storage;
+using Kosha.Storage.Accounts;
+using Kosha.Tests.Infrastructure;
+using Xunit;
+
+namespace Kosha.Tests.Daemon;
+
+/// <summary>The tables of accounts on a real Postgres.</summary>
+public sealed class AccountTableTests(SharedPostgres postgres) : IAsyncLifetime
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+    private Database database = null!;
+    private UserTable users = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        database = await postgres.NewDatabaseAsync();
+        users = new(database);
+    }
+
+    public ValueTask DisposeAsync() => database.DisposeAsync();
+
+    private static async Task RefusedAsync(StorageFault fault, Func<Task> work) =>
+        Assert.Equal(fault, (await Assert.ThrowsAsync<StorageException>(work)).Fault);
+
+    [Fact]
+    public async Task Names_and_emails_are_unique_without_case()
+    {
+        await users.AddAsync(new("Jo", "hash") { Email = "jo@example.org" }, None);
+        await RefusedAsync(StorageFault.AlreadyExists, () => users.AddAsync(new("JO", "hash"), None));
+        await RefusedAsync(StorageFault.AlreadyExists,
+            () => users.AddAsync(new("other", "hash") { Email = "Jo@Example.org" }, None));
+        Assert.Single(await users.ListAsync(None));
+        Assert.NotNull(await users.FindPasswordAsync("jo", None));
+        Assert.NotNull(await users.FindPasswordAsync("JO@example.org", None));
+        Assert.Null(await users.FindPasswordAsync("nobody", None));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(" jo")]
+    [InlineData("a@b")]
+    [InlineData("a:b")]
+    [InlineData(@"a\b")]
+    [InlineData("a/b")]
+    [InlineData("a\nb")]
+    public Task Bad_names_are_refused(string name) =>
+        RefusedAsync(StorageFault.InvalidValue, () => users.AddAsync(new(name, "hash"), None));
+
+    [Fact]
+    public async Task Names_have_at_most_80_letters_of_any_alphabet()
+    {
+        await users.AddAsync(new(string.Concat(Enumerable.Repeat("\U0001F600", 80)), "hash"), None);
+        await RefusedAsync(StorageFault.InvalidValue, () => users.AddAsync(new(new string('x', 81), "hash"), None));
+        await RefusedAsync(StorageFault.InvalidValue, () => users.AddAsync(
+            new("y", "hash") { Email = new string('x', 120) + "@x" }, None));
+        await RefusedAsync(StorageFault.InvalidValue, () => users.AddAsync(new("z", "hash") { Plan = "none" }, None));
+        Assert.Single(await users.ListAsync(None));
+    }
+
+    [Fact]
+    public async Task Of_many_at_once_one_gets_the_name()
+    {
+        var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            try
+            {
+                return await users.AddAsync(new("race", "hash"), None) > 0;
+            }
+            catch (StorageException e) when (e.Fault == StorageFault.AlreadyExists)
+            {
+                return false;
+            }
+        }));
+        Assert.Single(results, won => won);
+    }
+
+    [Fact]
+    public async Task Every_change_of_a_credential_gives_a_new_stamp()
+    {
+        await users.AddAsync(new("jo", "hash"), None);
+        var appPasswords = new AppPasswordTable(database);
+        await appPasswords.AddAsync("jo", "phone", new byte[32], None);
+        var caller = await CallerAsync();
+        foreach (var change in new Func<Task>[]
+        {
+            () => users.SetPasswordAsync("jo", "other", None),
+            () => appPasswords.RevokeAsync("jo", "phone", None),
+            () => users.SetEnabledAsync("jo", enabled: false, None),
+        })
+        {
+            Assert.True(await users.HoldsAsync(caller, None));
+            await change();
+            Assert.False(await users.HoldsAsync(caller, None));
+            await users.SetEnabledAsync("jo", enabled: true, None);
+            caller = await CallerAsync();
+        }
+        await RefusedAsync(StorageFault.NotFound, () => users.SetPasswordAsync("nobody", "x", None));
+    }
+
+    private async Task<Caller> CallerAsync()
+    {
+        var stored = (await users.FindPasswordAsync("jo", None))!;
+        return new(stored.UserId, stored.CredentialStamp);
+    }
+
+    [Fact]
+    public async Task An_app_password_belongs_to_its_user_alone()
+    {
+        var table = new AppPasswordTable(database);
+        await users.AddAsync(new("jo", "hash") { Email = "jo@x.org" }, None);
+        await users.AddAsync(new("al", "hash"), None);
+        var (first, second) = (new byte[32], Enumerable.Repeat((byte)1, 32).ToArray());
+        var id = await table.AddAsync("jo", "phone", first, None);
+        await table.AddAsync("jo@x.org", "laptop", second, None);
+        await RefusedAsync(StorageFault.AlreadyExists, () => table.AddAsync("jo", "phone", new byte[32], None));
+        await RefusedAsync(StorageFault.InvalidValue, () => table.AddAsync("jo", "", new byte[32], None));
+        await RefusedAsync(StorageFault.NotFound, () => table.AddAsync("nobody", "x", new byte[32], None));
+        Assert.NotNull(await table.FindAsync("JO", first, None));
+        Assert.NotNull(await table.FindAsync("jo@x.org", first, None));
+        Assert.Null(await table.FindAsync("al", first, None));
+
+        await table.TouchAsync(id, None);
+        Assert.Equal([true, false], (await table.ListAsync("jo", None)).Select(row => row.LastUsedAt is not null));
+        await table.RevokeAsync("jo", $"{id}", None);
+        await RefusedAsync(StorageFault.NotFound, () => table.RevokeAsync("al", "laptop", None));
+        await table.RevokeAsync("jo", "laptop", None);
+        Assert.Empty(await table.ListAsync("jo", None));
+    }
+
+    [Fact]
+    public async Task Failures_are_counted_by_subject_until_a_success()
+    {
+        var failures = new SignInFailures(database);
+        string[] subjects = ["jo@1", "1"];
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Null(await failures.WaitAsync(subjects, [3, 10], None));
+            await failures.CountAsync(subjects, None);
+        }
+        Assert.InRange((await failures.WaitAsync(subjects, [3, 10], None))!.Value,
+            TimeSpan.FromSeconds(1), SignInFailures.Window);
+        Assert.Null(await failures.WaitAsync(["al@1", "1"], [3, 10], None));
+        await failures.ForgetAsync("jo@1", None);
+        Assert.Null(await failures.WaitAsync(subjects, [3, 10], None));
+        Assert.NotNull(await failures.WaitAsync(subjects, [3, 3], None));
+    }
+}

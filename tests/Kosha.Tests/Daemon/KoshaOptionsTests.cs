@@ -1,0 +1,156 @@
+using Kosha.Daemon;
+using Kosha.Daemon.Configuration;
+using Kosha.Tests.Infrastructure;
+using Serilog.Events;
+using Xunit;
+
+namespace Kosha.Tests.Daemon;
+
+public sealed class KoshaOptionsTests
+{
+    private static KoshaOptions Read(params string[] arguments) => Read([], arguments);
+
+    private static KoshaOptions Read((string Name, string Value)[] environment, params string[] arguments) =>
+        Read("/nonexistent.json", environment, arguments);
+
+    private static KoshaOptions Read(
+        string file, (string Name, string Value)[] environment, params string[] arguments) =>
+        new(GivenSettings.Read(file,
+            // The tests run in the program's own folder, where the default would be refused.
+            environment.Prepend(("KOSHA_DataDirectory", "/nonexistent/data"))
+                .Select(v => KeyValuePair.Create(v.Item1, v.Item2)),
+            arguments));
+
+    private static void Refused(KoshaOptions options, params string[] beginnings)
+    {
+        Assert.Equal(beginnings.Length, options.Problems.Count);
+        foreach (var (problem, beginning) in options.Problems.Zip(beginnings))
+            Assert.StartsWith(beginning, problem);
+    }
+
+    [Fact]
+    public void Without_settings_everything_has_a_default_and_no_problem()
+    {
+        var options = Read();
+        Assert.Empty(options.Problems);
+        Assert.Equal("http://127.0.0.1:8080", Assert.Single(options.HttpListen).ToString());
+        Assert.Equal(Path.Combine(options.DataDirectory, "blobs"), options.BlobsDirectory);
+        Assert.Equal(64L << 30, options.SpoolMaxBytes);
+        Assert.Equal(TimeSpan.FromSeconds(30), options.ShutdownGrace);
+        Assert.Null(options.DatabaseConnectionString);
+        Assert.All(options.Effective.Skip(1), setting => Assert.Equal("default", setting.Source));
+    }
+
+    [Fact]
+    public void Later_sources_win()
+    {
+        using var folder = new TestFolder();
+        File.WriteAllText(folder["kosha.json"], """
+            { "Log": { "Level": "error", "Format": "json" }, "Shutdown": { "GraceSeconds": 1 } } // And a comment.
+            """);
+        var options = Read(folder["kosha.json"],
+            [("KOSHA_Log__Level", "warning"), ("KOSHA_Shutdown__GraceSeconds", "2")], "--Shutdown:GraceSeconds=3");
+        Assert.Empty(options.Problems);
+        Assert.Equal(LogFormat.Json, options.LogFormat);
+        Assert.Equal(LogEventLevel.Warning, options.LogLevel);
+        Assert.Equal(TimeSpan.FromSeconds(3), options.ShutdownGrace);
+    }
+
+    [Fact]
+    public void Keys_know_no_case_and_empty_variables_say_nothing()
+    {
+        var options = Read([("KOSHA_HTTP__LISTEN", ""), ("KOSHA_LOG__LEVEL", "debug")], "--http:listen=http://[::1]:1");
+        Assert.Empty(options.Problems);
+        Assert.Equal(LogEventLevel.Debug, options.LogLevel);
+        Assert.Equal("http://[::1]:1", Assert.Single(options.HttpListen).ToString());
+    }
+
+    [Fact]
+    public void All_problems_are_reported_together()
+    {
+        var options = Read([("KOSHA_Spool__MaxBytes", "much")], "--Http:Listen=ftp://x", "--Log:Level=loud",
+            "--Blobs:Store=s3", "--Admin:Password=short", "--Http:SelfSigned=maybe", "--Shutdown:GraceSeconds");
+        Refused(options, "--Shutdown:GraceSeconds has no value", "Http:Listen:", "Http:SelfSigned:", "Blobs:Store:",
+            "Spool:MaxBytes:", "Admin:Password:", "Log:Level:");
+    }
+
+    [Fact]
+    public void An_unknown_key_is_refused_with_the_nearest_name() =>
+        Refused(Read([("KOSHA_Http__Lisen", "x")], "--Blob:Store=disk"),
+            "Http:Lisen: there is no such setting (the environment (KOSHA_Http__Lisen)); did you mean Http:Listen?",
+            "Blob:Store: there is no such setting (the command line); did you mean Blobs:Store?");
+
+    [Fact]
+    public void Variables_of_container_platforms_are_not_settings()
+    {
+        Assert.Empty(Read([("KOSHA_PORT", "tcp://10.0.0.1:80"), ("KOSHA_SERVICE_HOST", "10.0.0.1"),
+            ("KOSHA_TEST_S3", "endpoint=x")]).Problems);
+        Refused(Read([("KOSHA_DATA_DIRECTORY", "x")]), "DATA_DIRECTORY: there is no such setting");
+    }
+
+    [Fact]
+    public void A_broken_file_is_one_problem()
+    {
+        using var folder = new TestFolder();
+        File.WriteAllText(folder["kosha.json"], "{ \"Http\": ");
+        Refused(Read(folder["kosha.json"], []), $"{folder["kosha.json"]} is not valid JSON");
+    }
+
+    [Theory]
+    [InlineData("http://0.0.0.0:80", false)]
+    [InlineData("http://*:80", false)]
+    [InlineData("http://192.0.2.1:80", false)]
+    [InlineData("http://localhost:80", true)]
+    [InlineData("http://127.3.2.1:80;http://[::1]:0", true)]
+    public void Clear_text_stays_on_the_machine(string listen, bool isAllowed)
+    {
+        Assert.Equal(isAllowed, Read("--Http:Listen=" + listen).Problems.Count == 0);
+        Assert.Empty(Read("--Http:Listen=" + listen, "--Http:AllowInsecure=true").Problems);
+        Assert.Empty(Read("--Http:Listen=" + listen, "--Http:TrustedProxies=10.0.0.0/8, 192.0.2.7").Problems);
+    }
+
+    [Fact]
+    public void Https_needs_a_certificate_and_a_certificate_https()
+    {
+        Refused(Read("--Http:Listen=https://*:1"), "Http:Certificate:");
+        Refused(Read("--Http:SelfSigned=true"), "Http:Listen:");
+        Refused(Read("--Http:Listen=https://*:1", "--Http:Certificate=/nonexistent"), "Http:Certificate:");
+        Assert.Empty(Read("--Http:Listen=https://*:1;http://127.0.0.1:2", "--Http:SelfSigned=true").Problems);
+    }
+
+    [Theory]
+    [InlineData("http://host.example:80")]
+    [InlineData("http://127.0.0.1:66000")]
+    [InlineData("http://1:80")]
+    [InlineData("127.0.0.1:80")]
+    [InlineData("http://127.0.0.1:80/path")]
+    [InlineData("")]
+    public void What_is_no_address_is_refused(string listen) =>
+        Refused(Read("--Http:Listen=" + listen), "Http:Listen:");
+
+    [Fact]
+    public void The_data_never_lies_in_the_program()
+    {
+        Refused(Read("--DataDirectory=" + AppContext.BaseDirectory), "DataDirectory:");
+        Refused(Read("--DataDirectory=" + Path.Combine(AppContext.BaseDirectory, "data")), "DataDirectory:");
+    }
+
+    [Fact]
+    public void Only_words_that_look_like_settings_are()
+    {
+        Assert.True(GivenSettings.IsSetting("--Http:Listen=x"));
+        Assert.True(GivenSettings.IsSetting("--DataDirectory=x"));
+        Assert.False(GivenSettings.IsSetting("--password-stdin"));
+        Assert.False(GivenSettings.IsSetting("--"));
+        Assert.False(GivenSettings.IsSetting("Http:Listen=x"));
+    }
+
+    [Fact]
+    public void Secrets_are_masked()
+    {
+        var options = Read([("DATABASE_URL", "postgresql://joe:s3cret@db.example/k")], "--Admin:Password=s3cret word");
+        Assert.Empty(options.Problems);
+        Assert.DoesNotContain(options.Effective, setting => setting.Value.Contains("s3cret", StringComparison.Ordinal));
+        Assert.Contains(options.Effective, setting => setting.Value.Contains("db.example", StringComparison.Ordinal));
+    }
+}
