@@ -4,8 +4,8 @@ using Kosha.Storage;
 namespace Kosha.Daemon;
 
 /// <summary>
-/// The right to work with the private cluster of a data folder: as the holder of the lock, who runs it, or as a visitor of
-/// the holder, who will not stop it under a visitor's hands.
+/// The right to work with the private cluster of a data folder: as the holder of the lock, who runs it, or as a visitor
+/// of the holder, who will not stop it under a visitor's hands.
 /// </summary>
 internal sealed class FolderClaim : IDisposable
 {
@@ -33,8 +33,8 @@ internal sealed class FolderClaim : IDisposable
     public bool IsHolder { get; }
 
     /// <summary>
-    /// Becomes the holder, or for a command a visitor of whoever is. The holder may be starting or stopping just now, so
-    /// both are tried in turn for a while.
+    /// Becomes the holder, or for a command a visitor of whoever is. The holder may be starting or stopping just now,
+    /// so both are tried in turn for a while.
     /// </summary>
     /// <exception cref="OperatorException">Another daemon holds the folder, or a command for too long.</exception>
     public static async Task<FolderClaim> TakeAsync(DataFolder folder, Purpose purpose, CancellationToken ct)
@@ -80,7 +80,9 @@ internal sealed class FolderClaim : IDisposable
         }
     }
 
-    /// <summary>For the holder, before it stops the cluster: lets visitors finish, within reason, and no more in.</summary>
+    /// <summary>
+    /// For the holder, before it stops the cluster: lets visitors finish, within reason, and no more in.
+    /// </summary>
     public async Task SeeVisitorsOutAsync()
     {
         var limit = purpose.Serves ? DaemonsPatience : CommandsPatience;

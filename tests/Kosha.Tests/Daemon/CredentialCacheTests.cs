@@ -8,7 +8,8 @@ public sealed class CredentialCacheTests
 {
     private readonly ManualTime time = new();
 
-    private static VerifiedCredential Credential(long userId) => new(new Caller(userId, Guid.NewGuid()), AppPasswordId: 1);
+    private static VerifiedCredential Credential(long userId) =>
+        new(new Caller(userId, Guid.NewGuid()), AppPasswordId: 1);
 
     [Fact]
     public void An_entry_lives_five_minutes_after_its_last_use()

@@ -50,7 +50,8 @@ public sealed class CredentialFormTests
     public void New_passwords_have_at_least_eight_characters(string password, bool isGood) =>
         Assert.Equal(isGood, Passwords.Problem(password) is null);
 
-    private static BasicCredential? Parse(byte[] text) => BasicCredential.Parse("Basic " + Convert.ToBase64String(text));
+    private static BasicCredential? Parse(byte[] text) => BasicCredential.Parse("Basic "
+        + "" + Convert.ToBase64String(text));
 
     [Fact]
     public void Headers_are_read_in_UTF8_else_in_Latin1()
@@ -61,7 +62,8 @@ public sealed class CredentialFormTests
     }
 
     [Fact]
-    public void A_windows_domain_is_dropped() => Assert.Equal(new("jo", @"a\b"), Parse(@"DESKTOP-1\jo:a\b"u8.ToArray()));
+    public void A_windows_domain_is_dropped() =>
+        Assert.Equal(new("jo", @"a\b"), Parse(@"DESKTOP-1\jo:a\b"u8.ToArray()));
 
     [Theory]
     [InlineData(null)]

@@ -13,7 +13,8 @@ public sealed class KoshaOptionsTests
     private static KoshaOptions Read((string Name, string Value)[] environment, params string[] arguments) =>
         Read("/nonexistent.json", environment, arguments);
 
-    private static KoshaOptions Read(string file, (string Name, string Value)[] environment, params string[] arguments) =>
+    private static KoshaOptions Read(
+        string file, (string Name, string Value)[] environment, params string[] arguments) =>
         new(GivenSettings.Read(file,
             // The tests run in the program's own folder, where the default would be refused.
             environment.Prepend(("KOSHA_DataDirectory", "/nonexistent/data"))

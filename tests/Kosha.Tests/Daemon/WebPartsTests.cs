@@ -14,7 +14,8 @@ public sealed class WebPartsTests
     public async Task A_body_that_stands_still_ends_with_408_and_a_slow_one_does_not()
     {
         var pipe = new Pipe();
-        await using var body = new IdleBody(pipe.Reader.AsStream(), TimeSpan.FromMilliseconds(200), TimeProvider.System);
+        var limit = TimeSpan.FromMilliseconds(500);
+        await using var body = new IdleBody(pipe.Reader.AsStream(), limit, TimeProvider.System);
         var buffer = new byte[10];
         for (var i = 0; i < 5; i++)
         {
