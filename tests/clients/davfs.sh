@@ -13,6 +13,9 @@ fail() {
 }
 [ -e /dev/fuse ] || fail 'There is no /dev/fuse here, so nothing can be mounted.'
 
+# A new machine may lack it, and mount.davfs wants it.
+[ -e /etc/mtab ] || ln -s /proc/self/mounts /etc/mtab
+
 # davfs2 1.6.1 asks newer kernels for more than they give unless buf_size is 256.
 cat >"$work/davfs2.conf" <<C
 secrets $work/secrets

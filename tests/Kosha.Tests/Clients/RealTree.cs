@@ -16,9 +16,7 @@ public static class RealTree
         "`tick`", new('x', 255), string.Concat(Enumerable.Repeat("ä", 127)),
     ];
 
-    /// <summary>
-    /// Copies files with their folders and times, and adds the difficult names that fit: so many in all.
-    /// </summary>
+    /// <summary>Copies files with their folders and times, and the difficult names that fit: so many in all.</summary>
     public static void Copy(int count, string target, Func<string, bool>? isFit = null)
     {
         var sdk = Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "../../../sdk");

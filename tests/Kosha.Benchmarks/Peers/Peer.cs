@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Kosha.Benchmarks.Http;
+
+namespace Kosha.Benchmarks.Peers;
+
+/// <summary>A running server to measure, and the folder in which it keeps everything.</summary>
+public sealed class Peer : IAsyncDisposable
+{
+    private const string User = "bench";
+    private const string Password = "bench";
+    private const string KoshaPassword = "a password of benchmarks";
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+
+    private readonly Process process;
+    private readonly string folder;
+
+    private Peer(string name, Process process, string folder, Target target)
+    {
+        Name = name;
+        this.process = process;
+        this.folder = folder;
+        Target = target;
+        Usage = new([process.Id]);
+    }
+
+    /// <summary>Every server that can be measured.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["kosha", "apache", "nginx", "lighttpd", "rclone"];
+
+    public string Name { get; }
+
+    public Target Target { get; }
+
+    public ServerUsage Usage { get; }
+
+    /// <summary>Starts a server with fresh data and waits until it answers.</summary>
+    public static async Task<Peer> StartAsync(string name)
+    {
+        var place = Directory.CreateTempSubdirectory("kb").FullName;
+        File.SetUnixFileMode(place, (UnixFileMode)0b111_101_101);
+        var port = FreePort();
+        var started = Process.Start(Start(name, place, port))!;
+        // Nobody reads what it says, but it must never wait for a reader.
+        started.OutputDataReceived += (_, _) => { };
+        started.ErrorDataReceived += (_, _) => { };
+        started.BeginOutputReadLine();
+        started.BeginErrorReadLine();
+        var peer = new Peer(name, started, place, TargetOf(name, port));
+        if (await peer.AnswersAsync())
+            return peer;
+        await peer.DisposeAsync();
+        throw new InvalidOperationException($"{name} does not start.");
+    }
+
+    private static Target TargetOf(string name, int port) => name == "kosha"
+        ? new(new($"http://127.0.0.1:{port}/dav/"), "admin", KoshaPassword)
+        : new(new($"http://127.0.0.1:{port}/"), User, Password);
+
+    private static ProcessStartInfo Start(string name, string place, int port) => name switch
+    {
+        "kosha" => Info("dotnet", KoshaProgram, "serve", $"--DataDirectory={place}/data",
+            $"--Http:Listen=http://127.0.0.1:{port}", $"--Admin:Password={KoshaPassword}"),
+        "apache" => Info("apache2", "-DFOREGROUND", "-f", Configure(name, place, port)),
+        "nginx" => Info("nginx", "-c", Configure(name, place, port)),
+        "lighttpd" => Info("lighttpd", "-D", "-f", Configure(name, place, port)),
+        "rclone" => Info("rclone", "serve", "webdav", "--config", "/dev/null", "--addr", $"127.0.0.1:{port}",
+            "--user", User, "--pass", Password, Directory.CreateDirectory($"{place}/data").FullName),
+        _ => throw new ArgumentException($"There is no peer {name}; choose among {string.Join(", ", Names)}."),
+    };
+
+    private static string KoshaProgram => Environment.GetEnvironmentVariable("KOSHA_BENCH_PROGRAM")
+        ?? throw new InvalidOperationException("KOSHA_BENCH_PROGRAM must name kosha.dll; tests/bench.sh does it.");
+
+    private static ProcessStartInfo Info(string program, params string[] arguments) => new(program, arguments)
+    {
+        UseShellExecute = false,
+        RedirectStandardInput = true,
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+        Environment = { ["PATH"] = Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin:/sbin" },
+    };
+
+    private static string Configure(string name, string place, int port)
+    {
+        foreach (var sub in new[] { "data", "temp", "run" })
+            Directory.CreateDirectory($"{place}/{sub}");
+        // The hash is quick to check, on purpose: the peers are to be fast.
+        File.WriteAllText($"{place}/run/htpasswd", "bench:{SHA}5cicUp3MubQnFvTZEY1hB5yIPZ4=\n");
+        File.WriteAllText($"{place}/run/plainpasswd", "bench:bench\n");
+        var text = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Peers", name + ".conf"))
+            .Replace("@PORT@", port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
+            .Replace("@RUN@", $"{place}/run", StringComparison.Ordinal)
+            .Replace("@DATA@", $"{place}/data", StringComparison.Ordinal)
+            .Replace("@TEMP@", $"{place}/temp", StringComparison.Ordinal)
+            .Replace("@ROOT@", Environment.IsPrivilegedProcess ? "" : "# ", StringComparison.Ordinal);
+        File.WriteAllText($"{place}/run/{name}.conf", text);
+        if (Environment.IsPrivilegedProcess)
+            Process.Start("chown", ["-R", "www-data:www-data", place]).WaitForExit();
+        return $"{place}/run/{name}.conf";
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private async Task<bool> AnswersAsync()
+    {
+        for (var clock = Stopwatch.StartNew(); clock.Elapsed < StartLimit && !process.HasExited;)
+        {
+            try
+            {
+                using var connection = new Connection(Target);
+                if (connection.Send("PROPFIND", Target.PathOf(""), new("Depth: 0\r\n")) == 207)
+                    return true;
+            }
+            catch (Exception e) when (e is IOException or SocketException)
+            {
+                // Not yet.
+            }
+            await Task.Delay(100);
+        }
+        return false;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!process.HasExited)
+        {
+            Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]).WaitForExit();
+            await process.WaitForExitAsync();
+        }
+        process.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+}
