@@ -11,6 +11,8 @@ internal sealed class DataFolder
     /// <summary>Also the mark by which Kosha knows a folder of its own.</summary>
     public const string LockName = "kosha.lock";
 
+    private const string ProbePrefix = ".kosha-probe-";
+
     public const UnixFileMode PrivateFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     public const UnixFileMode PrivateFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -47,9 +49,9 @@ internal sealed class DataFolder
     {
         if (File.Exists(System.IO.Path.Combine(path, LockName)))
             return null;
-        // A fresh file system has a lost+found.
-        var foreign = Directory.EnumerateFileSystemEntries(path).Select(System.IO.Path.GetFileName)
-            .FirstOrDefault(name => name != "lost+found");
+        // A fresh file system has a lost+found, and another Kosha may be looking at the folder just now.
+        var foreign = Directory.EnumerateFileSystemEntries(path).Select(entry => System.IO.Path.GetFileName(entry))
+            .FirstOrDefault(name => name != "lost+found" && !name.StartsWith(ProbePrefix, StringComparison.Ordinal));
         return foreign is null ? null
             : $"The folder {path} is not Kosha's and not empty (it holds '{foreign}'). Choose an empty or a new folder "
             + "with --DataDirectory=FOLDER.";
@@ -58,7 +60,7 @@ internal sealed class DataFolder
     /// <summary>Writes and removes a file.</summary>
     public static void Probe(string path)
     {
-        var probe = System.IO.Path.Combine(path, $".probe-{Environment.ProcessId}");
+        var probe = System.IO.Path.Combine(path, $"{ProbePrefix}{Environment.ProcessId}");
         File.WriteAllText(probe, "");
         File.Delete(probe);
     }

@@ -160,7 +160,8 @@ public sealed class Database : IAsyncDisposable
             var applied = scripts.Skip(present).ToList();
             foreach (var (version, name, sql) in applied)
             {
-                await connection.ExecuteAsync(new(sql, transaction: transaction, commandTimeout: 0, cancellationToken: ct));
+                await connection.ExecuteAsync(
+                    new(sql, transaction: transaction, commandTimeout: 0, cancellationToken: ct));
                 await connection.ExecuteAsync(
                     new(SqlRecordVersion, new { version, name }, transaction, cancellationToken: ct));
             }
@@ -208,7 +209,8 @@ public sealed class Database : IAsyncDisposable
                 problems.Add($"The database's LC_CTYPE is {s.Ctype}, which knows no letter but ASCII; "
                     + "create it with LC_CTYPE 'C.UTF-8' and TEMPLATE template0.");
             if (s.Fsync != "on" || s.FullPageWrites != "on")
-                problems.Add("fsync or full_page_writes is off: the server can lose what it has acknowledged. Switch them on.");
+                problems.Add("fsync or full_page_writes is off: the server can lose what it has acknowledged. "
+                    + "Switch them on.");
             if (s.SynchronousCommit == "off")
                 problems.Add("synchronous_commit is off: the server can lose what it has acknowledged. Switch it on.");
             return problems;
@@ -216,5 +218,6 @@ public sealed class Database : IAsyncDisposable
 
     /// <summary>Answers if the database does; else <see cref="StorageFault.Unavailable"/>.</summary>
     public Task PingAsync(CancellationToken ct) =>
-        ReadAsync(connection => connection.ExecuteScalarAsync<int>(new CommandDefinition("select 1", cancellationToken: ct)), ct);
+        ReadAsync(connection =>
+            connection.ExecuteScalarAsync<int>(new CommandDefinition("select 1", cancellationToken: ct)), ct);
 }

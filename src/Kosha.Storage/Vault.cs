@@ -57,7 +57,8 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
     /// </summary>
     /// <exception cref="StorageException">ParentMissing, WrongKind, ConditionFailed, Locked, QuotaExceeded,
     /// FileTooLarge, DigestMismatch, NoSpace, CredentialRevoked, Unavailable.</exception>
-    public async Task<WriteResult> WriteAsync(Caller caller, NodePath path, Stream body, FileWrite write, CancellationToken ct)
+    public async Task<WriteResult> WriteAsync(
+        Caller caller, NodePath path, Stream body, FileWrite write, CancellationToken ct)
     {
         // 1. Look.
         var allowance = await tree.AllowWriteAsync(caller, path, write.Conditions, ct);
@@ -83,7 +84,8 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
             {
                 // The sweep took the row between 4 and 5; the spool still has the bytes.
                 if (attempt == MaxAttempts)
-                    throw new StorageException(StorageFault.Unavailable, "The content could not be kept. Try again.", e);
+                    throw new StorageException(StorageFault.Unavailable,
+                        "The content could not be kept. Try again.", e);
             }
         }
     }
@@ -103,11 +105,12 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
     private static void RequireAnnounced(Spool spool, FileWrite write)
     {
         if (write.AnnouncedBytes is { } bytes && bytes != spool.Size)
-            throw new StorageException(
-                StorageFault.DigestMismatch, $"{bytes} bytes were announced and {spool.Size} arrived. Nothing was changed.");
-        if (Differs(write.Sha1, spool.Sha1) || Differs(write.Md5, spool.Md5) || Differs(write.Sha256, spool.Sha256.Bytes))
-            throw new StorageException(
-                StorageFault.DigestMismatch, "The bytes that arrived do not have the announced checksum. Nothing was changed.");
+            throw new StorageException(StorageFault.DigestMismatch,
+                $"{bytes} bytes were announced and {spool.Size} arrived. Nothing was changed.");
+        if (Differs(write.Sha1, spool.Sha1) || Differs(write.Md5, spool.Md5)
+            || Differs(write.Sha256, spool.Sha256.Bytes))
+            throw new StorageException(StorageFault.DigestMismatch,
+                "The bytes that arrived do not have the announced checksum. Nothing was changed.");
     }
 
     private static bool Differs(byte[]? announced, byte[] received) =>

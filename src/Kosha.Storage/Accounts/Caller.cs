@@ -6,7 +6,8 @@ namespace Kosha.Storage.Accounts;
 /// </summary>
 /// <param name="UserId">The user.</param>
 /// <param name="CredentialStamp"><c>users.credential_stamp</c> when the account's own password was verified.</param>
-/// <param name="AppPasswordId">The app password that was used; the stamp then means nothing. Null: the account's own.</param>
+/// <param name="AppPasswordId">The app password that was used; the stamp then means nothing. Null: the account's
+/// own.</param>
 public sealed record Caller(long UserId, Guid CredentialStamp, long? AppPasswordId = null)
 {
     /// <summary>The one predicate for "the credential still holds", on a row u of <c>users</c>.</summary>

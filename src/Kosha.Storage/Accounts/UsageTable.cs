@@ -49,7 +49,8 @@ public sealed class UsageTable(Database database)
         """;
 
     /// <inheritdoc cref="SqlCharge"/>
-    internal static async Task ChargeAsync(NpgsqlTransaction transaction, long userId, long bytes, long nodes, CancellationToken ct)
+    internal static async Task ChargeAsync(
+        NpgsqlTransaction transaction, long userId, long bytes, long nodes, CancellationToken ct)
     {
         if (bytes == 0 && nodes == 0)
             return;

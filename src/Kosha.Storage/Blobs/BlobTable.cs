@@ -46,7 +46,10 @@ internal sealed class BlobTable(Database database)
         for (var generation = 1; generation <= MaxGenerations; generation++)
         {
             var key = store.Key(spool.Sha256, generation);
-            var parameters = new { sha256 = spool.Sha256.Bytes, size = spool.Size, spool.Sha1, spool.Md5, key, store = store.Name };
+            var parameters = new
+            {
+                sha256 = spool.Sha256.Bytes, size = spool.Size, spool.Sha1, spool.Md5, key, store = store.Name,
+            };
             // A racing claim of the same content leaves this statement empty-handed; the row shows at the second look.
             for (var look = 0; look < 2; look++)
             {
@@ -56,10 +59,12 @@ internal sealed class BlobTable(Database database)
                     return await ClaimOfAsync(row, spool, store, ct);
             }
         }
-        throw new StorageException(StorageFault.LimitReached, "This content was stored and removed too often in a short time.");
+        throw new StorageException(StorageFault.LimitReached,
+            "This content was stored and removed too often in a short time.");
     }
 
-    private async Task<BlobClaim> ClaimOfAsync(Row row, Spool spool, IBlobStore store, CancellationToken ct) => row.State switch
+    private async Task<BlobClaim> ClaimOfAsync(
+        Row row, Spool spool, IBlobStore store, CancellationToken ct) => row.State switch
     {
         "damaged" => new(row.Id, await ReserveNewKeyAsync(spool, store, ct), MustStore: true),
         "storing" => new(row.Id, row.ObjectKey, MustStore: true),
@@ -76,7 +81,8 @@ internal sealed class BlobTable(Database database)
         {
             var parameters = new { key = store.Key(spool.Sha256, generation), store = store.Name };
             var key = await database.ReadAsync(connection =>
-                connection.QuerySingleOrDefaultAsync<string>(new(SqlReserveKey, parameters, cancellationToken: ct)), ct);
+                connection.QuerySingleOrDefaultAsync<string>(
+                    new(SqlReserveKey, parameters, cancellationToken: ct)), ct);
             if (key is not null)
                 return key;
         }

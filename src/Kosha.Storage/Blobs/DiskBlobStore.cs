@@ -34,14 +34,16 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
             SpoolFolder.RemoveUnused(Directory.EnumerateFiles(Path.Combine(directory, TemporaryFolder)));
             var probe = NewTemporaryPath();
             await File.WriteAllTextAsync(probe, "probe", ct);
-            if (!Posix.TryRename(probe, probe + ".renamed") || await File.ReadAllTextAsync(probe + ".renamed", ct) != "probe")
+            if (!Posix.TryRename(probe, probe + ".renamed")
+                || await File.ReadAllTextAsync(probe + ".renamed", ct) != "probe")
                 throw new IOException("A probe file did not come back as it was written.");
             File.Delete(probe + ".renamed");
             Posix.SyncFolder(directory);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new StorageException(StorageFault.Unavailable, $"The blob folder {directory} cannot be used: {e.Message}", e);
+            throw new StorageException(StorageFault.Unavailable,
+                $"The blob folder {directory} cannot be used: {e.Message}", e);
         }
     }
 
@@ -86,7 +88,8 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         var temporary = NewTemporaryPath();
         try
         {
-            await using (var target = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite, 0))
+            await using (var target = new FileStream(
+                temporary, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite, 0))
             {
                 await using var source = spool.OpenRead();
                 await source.CopyToAsync(target, 1024 * 1024, ct);

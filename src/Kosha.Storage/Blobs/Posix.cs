@@ -47,7 +47,9 @@ internal static partial class Posix
     {
         if (Rename(from, to) == 0)
             return true;
-        return Marshal.GetLastPInvokeError() == CrossDevice ? false : throw Failure($"{from} cannot be renamed to {to}");
+        return Marshal.GetLastPInvokeError() == CrossDevice
+            ? false
+            : throw Failure($"{from} cannot be renamed to {to}");
     }
 
     /// <summary>

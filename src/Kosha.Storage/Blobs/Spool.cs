@@ -11,7 +11,8 @@ namespace Kosha.Storage.Blobs;
 /// </summary>
 /// <remarks>One pass over the bytes, in memory bounded at any size: while the next buffer fills, the last one is hashed
 /// three ways and written, each on its own thread.</remarks>
-[SuppressMessage("Security", "CA5350", Justification = "SHA-1 and MD5 are the checksums that rclone compares; SHA-256 names the bytes.")]
+[SuppressMessage("Security", "CA5350",
+    Justification = "SHA-1 and MD5 are the checksums that rclone compares; SHA-256 names the bytes.")]
 [SuppressMessage("Security", "CA5351", Justification = "As above.")]
 public sealed class Spool : IAsyncDisposable
 {
@@ -37,7 +38,8 @@ public sealed class Spool : IAsyncDisposable
     public byte[] Md5 { get; private set; } = [];
 
     /// <summary>Receives a body to its end. See <see cref="SpoolFolder.ReceiveAsync"/>.</summary>
-    internal async Task ReceiveAsync(Stream body, long? announcedBytes, long? maxBytes, Func<StorageException> tooLarge, CancellationToken ct)
+    internal async Task ReceiveAsync(
+        Stream body, long? announcedBytes, long? maxBytes, Func<StorageException> tooLarge, CancellationToken ct)
     {
         // One byte more than announced, to see the end without growing.
         var expected = Math.Clamp(announcedBytes ?? MaxMemoryBytes, 0, MaxMemoryBytes - 1) + 1;
@@ -68,7 +70,8 @@ public sealed class Spool : IAsyncDisposable
     }
 
     private async Task ReceiveToFileAsync(
-        ReadOnlyMemory<byte> first, Stream body, long? announcedBytes, long? maxBytes, Func<StorageException> tooLarge, CancellationToken ct)
+        ReadOnlyMemory<byte> first, Stream body, long? announcedBytes, long? maxBytes,
+        Func<StorageException> tooLarge, CancellationToken ct)
     {
         using var digests = new Digests();
         try
@@ -96,7 +99,8 @@ public sealed class Spool : IAsyncDisposable
         {
             while (true)
             {
-                var count = await body.ReadAtLeastAsync(filling.AsMemory(0, BufferBytes), BufferBytes, throwOnEndOfStream: false, ct);
+                var count = await body.ReadAtLeastAsync(
+                    filling.AsMemory(0, BufferBytes), BufferBytes, throwOnEndOfStream: false, ct);
                 await drained;
                 if (count == 0)
                     break;
@@ -118,7 +122,8 @@ public sealed class Spool : IAsyncDisposable
         }
     }
 
-    private Task WriteAsync(ReadOnlyMemory<byte> bytes, long offset) => Task.Run(() => RandomAccess.Write(file!, bytes.Span, offset));
+    private Task WriteAsync(ReadOnlyMemory<byte> bytes, long offset) =>
+        Task.Run(() => RandomAccess.Write(file!, bytes.Span, offset));
 
     /// <summary>Makes the share of the spool's limit large enough for a file of this size.</summary>
     private void ReserveFor(long size)
@@ -130,7 +135,9 @@ public sealed class Spool : IAsyncDisposable
     }
 
     /// <summary>The bytes again, from the start. Several readers at once are fine.</summary>
-    public Stream OpenRead() => memory is not null ? new MemoryStream(memory, writable: false) : new FileSlice(file!, 0, Size, ownsHandle: false);
+    public Stream OpenRead() => memory is not null
+        ? new MemoryStream(memory, writable: false)
+        : new FileSlice(file!, 0, Size, ownsHandle: false);
 
     /// <summary>
     /// Makes the temporary file durable and renames it: the cheapest way into a folder of the same file system. False

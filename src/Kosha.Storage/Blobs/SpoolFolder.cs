@@ -24,7 +24,8 @@ public sealed class SpoolFolder(string directory, long maxBytes)
     /// </summary>
     public void Prepare()
     {
-        System.IO.Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        System.IO.Directory.CreateDirectory(
+            directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         RemoveUnused(System.IO.Directory.EnumerateFiles(directory, "*" + Extension));
     }
 
@@ -77,7 +78,8 @@ public sealed class SpoolFolder(string directory, long maxBytes)
     {
         var path = System.IO.Path.Combine(directory, Guid.NewGuid().ToString("N") + Extension);
         // A shared lock: RemoveUnused is kept out by it, and readers are not once the file has become a blob.
-        var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        var file = File.OpenHandle(
+            path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
         try
         {
             Posix.Allocate(file, bytes);

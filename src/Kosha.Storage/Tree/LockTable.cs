@@ -27,7 +27,8 @@ public sealed class LockTable(Database database, NodeTree tree)
     private const string SqlInsert = """
         delete from locks where user_id = @UserId and expires_at <= now();
         insert into locks (token, node_id, user_id, is_exclusive, is_deep, owner, timeout_seconds, expires_at)
-        select gen_random_uuid(), @nodeId, @UserId, @IsExclusive, @IsDeep, @Owner, @seconds, now() + make_interval(secs => @seconds)
+        select gen_random_uuid(), @nodeId, @UserId, @IsExclusive, @IsDeep, @Owner, @seconds,
+               now() + make_interval(secs => @seconds)
         where (select count(*) from locks where user_id = @UserId) < @MaxLocksPerUser
         returning token, node_id, is_exclusive, is_deep, owner, timeout_seconds, expires_at;
         """;
@@ -40,7 +41,8 @@ public sealed class LockTable(Database database, NodeTree tree)
         Caller caller, NodePath path, LockRequest request, WriteConditions conditions, CancellationToken ct)
     {
         if (request.Owner?.Length > MaxOwnerLength)
-            throw new StorageException(StorageFault.InvalidValue, $"The owner element may have {MaxOwnerLength} letters.");
+            throw new StorageException(StorageFault.InvalidValue,
+                $"The owner element may have {MaxOwnerLength} letters.");
         return tree.WriteAsync(caller, [path], conditions, async (transaction, places, hold) =>
         {
             var place = places[0];
@@ -51,7 +53,8 @@ public sealed class LockTable(Database database, NodeTree tree)
             if (node is null)
             {
                 NodeTree.RequireWritable(place, conditions);
-                node = (await NodeTree.PutFileAsync(transaction, caller, place, new FileWrite(), claim: null, size: 0, ct)).Node;
+                node = (await NodeTree.PutFileAsync(
+                    transaction, caller, place, new FileWrite(), claim: null, size: 0, ct)).Node;
             }
             var held = await InsertAsync(transaction, caller, node, request, ct);
             return new LockResult(held with { Root = path }, Created: place.Node is null);
@@ -63,7 +66,8 @@ public sealed class LockTable(Database database, NodeTree tree)
     {
         var conflict = place.ConflictWith(request.IsExclusive);
         if (conflict is null && request.IsDeep)
-            conflict = (await NodeTree.LocksBelowAsync(transaction, place, ct)).Find(l => request.IsExclusive || l.IsExclusive);
+            conflict = (await NodeTree.LocksBelowAsync(transaction, place, ct))
+                .Find(l => request.IsExclusive || l.IsExclusive);
         if (conflict is not null)
             throw Place.Locked(conflict);
     }
@@ -73,13 +77,15 @@ public sealed class LockTable(Database database, NodeTree tree)
     {
         var parameters = new
         {
-            caller.UserId, nodeId = node.Id, request.IsExclusive, IsDeep = request.IsDeep && node.IsFolder, request.Owner,
+            caller.UserId, nodeId = node.Id, request.IsExclusive, IsDeep = request.IsDeep && node.IsFolder,
+            request.Owner,
             seconds = Clamp(request.TimeoutSeconds), MaxLocksPerUser,
         };
         return await transaction.Connection!.QuerySingleOrDefaultAsync<NodeLock>(
                 new(SqlInsert, parameters, transaction, cancellationToken: ct))
             ?? throw new StorageException(
-                StorageFault.LimitReached, $"An account may hold {MaxLocksPerUser} locks; release some, or wait until they expire.");
+                StorageFault.LimitReached,
+                $"An account may hold {MaxLocksPerUser} locks; release some, or wait until they expire.");
     }
 
     private const string SqlRefresh = """
@@ -117,8 +123,10 @@ public sealed class LockTable(Database database, NodeTree tree)
             var place = places[0];
             _ = place.Existing;
             if (place.CoveringLock(token) is null)
-                throw new StorageException(StorageFault.LockTokenUnknown, $"The token names no lock that covers {path}.");
-            return await transaction.Connection!.ExecuteAsync(new(SqlDelete, new { token }, transaction, cancellationToken: ct));
+                throw new StorageException(StorageFault.LockTokenUnknown,
+                    $"The token names no lock that covers {path}.");
+            return await transaction.Connection!.ExecuteAsync(
+                new(SqlDelete, new { token }, transaction, cancellationToken: ct));
         }, ct);
 
     private const string SqlListInFolder = """
@@ -130,7 +138,8 @@ public sealed class LockTable(Database database, NodeTree tree)
     private sealed record MemberName(string Name);
 
     /// <summary>The members' own locks in one folder, at most <see cref="MaxLocksPerUser"/>. One statement.</summary>
-    public Task<IReadOnlyList<NodeLock>> ListInFolderAsync(Caller caller, long folderId, NodePath folder, CancellationToken ct) =>
+    public Task<IReadOnlyList<NodeLock>> ListInFolderAsync(
+        Caller caller, long folderId, NodePath folder, CancellationToken ct) =>
         database.ReadAsync<IReadOnlyList<NodeLock>>(async connection =>
             (await connection.QueryAsync<MemberName, NodeLock, NodeLock>(
                 new(SqlListInFolder, new { caller.UserId, folderId }, cancellationToken: ct),

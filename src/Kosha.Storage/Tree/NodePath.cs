@@ -14,7 +14,8 @@ public sealed class NodePath : IEquatable<NodePath>
     /// <summary>Names in one path.</summary>
     public const int MaxDepth = 256;
 
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding StrictUtf8 =
+        new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     public static readonly NodePath Root = new([]);
 
@@ -87,7 +88,8 @@ public sealed class NodePath : IEquatable<NodePath>
             if (segment[i] == '%')
             {
                 if (i + 2 >= segment.Length || !TryHex(segment[i + 1], segment[i + 2], out bytes[count]))
-                    throw Invalid("The path has a '%' that is not followed by two hexadecimal digits; encode it as %25.");
+                    throw Invalid(
+                        "The path has a '%' that is not followed by two hexadecimal digits; encode it as %25.");
                 count++;
                 i += 2;
             }

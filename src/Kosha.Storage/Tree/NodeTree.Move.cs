@@ -52,12 +52,16 @@ public sealed partial class NodeTree
             return to.Node is null;
         }, ct);
 
-    private static async Task MoveToAsync(NpgsqlTransaction transaction, FileNode node, Place to, DateTime? modifiedAt, CancellationToken ct)
+    private static async Task MoveToAsync(
+        NpgsqlTransaction transaction, FileNode node, Place to, DateTime? modifiedAt, CancellationToken ct)
     {
         if (to.Node is not null)
             await TrashNodeAsync(transaction, to.Node, ct);
         await DeleteLocksAsync(transaction, node, ct);
-        var parameters = new { node.Id, folderId = to.Folder.Id, to.Path.Name, folded = NodePath.Fold(to.Path.Name), modifiedAt };
+        var parameters = new
+        {
+            node.Id, folderId = to.Folder.Id, to.Path.Name, folded = NodePath.Fold(to.Path.Name), modifiedAt,
+        };
         await transaction.Connection!.ExecuteAsync(new(SqlMove, parameters, transaction, cancellationToken: ct));
     }
 
@@ -65,14 +69,16 @@ public sealed partial class NodeTree
         NpgsqlTransaction transaction, FileNode source, FileNode target, DateTime? modifiedAt, CancellationToken ct)
     {
         await TakeOverAsync(transaction, source, target, modifiedAt, ct);
-        await transaction.Connection!.ExecuteAsync(new(SqlDelete, new { source.Id }, transaction, cancellationToken: ct));
+        await transaction.Connection!.ExecuteAsync(
+            new(SqlDelete, new { source.Id }, transaction, cancellationToken: ct));
         await UsageTable.ChargeAsync(transaction, source.UserId, -target.Size, nodes: -1, ct);
     }
 
     private static Task TakeOverAsync(
         NpgsqlTransaction transaction, FileNode source, FileNode target, DateTime? modifiedAt, CancellationToken ct) =>
         transaction.Connection!.ExecuteAsync(new(
-            SqlTakeOver, new { sourceId = source.Id, targetId = target.Id, modifiedAt }, transaction, cancellationToken: ct));
+            SqlTakeOver, new { sourceId = source.Id, targetId = target.Id, modifiedAt }, transaction,
+            cancellationToken: ct));
 
     private static async Task RequireReplaceableAsync(
         NpgsqlTransaction transaction, Place to, bool overwrite, WriteConditions conditions, CancellationToken ct)
@@ -91,7 +97,9 @@ public sealed partial class NodeTree
     }
 
     private static StorageException Cycle(NodePath source, NodePath target) => new(StorageFault.Cycle,
-        source.Equals(target) ? $"{source} cannot be put onto itself." : $"{source} and {target} lie one in the other.");
+        source.Equals(target)
+            ? $"{source} cannot be put onto itself."
+            : $"{source} and {target} lie one in the other.");
 
     private const string SqlCopy = """
         with recursive below as (
@@ -158,8 +166,12 @@ public sealed partial class NodeTree
     {
         if (to.Node is not null)
             await TrashNodeAsync(transaction, to.Node, ct);
-        var parameters = new { node.Id, folderId = to.Folder.Id, to.Path.Name, folded = NodePath.Fold(to.Path.Name), deep, modifiedAt };
-        var copied = await transaction.Connection!.QuerySingleAsync<CopiedRows>(new(SqlCopy, parameters, transaction, cancellationToken: ct));
+        var parameters = new
+        {
+            node.Id, folderId = to.Folder.Id, to.Path.Name, folded = NodePath.Fold(to.Path.Name), deep, modifiedAt,
+        };
+        var copied = await transaction.Connection!.QuerySingleAsync<CopiedRows>(
+            new(SqlCopy, parameters, transaction, cancellationToken: ct));
         await UsageTable.ChargeAsync(transaction, node.UserId, copied.Bytes, copied.Nodes, ct);
     }
 }

@@ -42,7 +42,8 @@ public sealed partial class NodeTree
         var parameters = new { caller.UserId, caller.CredentialStamp, caller.AppPasswordId, names = path.Names };
         var found = await database.ReadAsync(async connection =>
             (await connection.QueryAsync<FoundDepth, FileNode, (FoundDepth At, FileNode Node)>(
-                new CommandDefinition(SqlFind, parameters, cancellationToken: ct), (at, node) => (at, node))).SingleOrDefault(), ct);
+                new CommandDefinition(SqlFind, parameters, cancellationToken: ct), (at, node) => (at, node)))
+                .SingleOrDefault(), ct);
         if (found.Node is null)
             throw Revoked();
         return found.At.Depth == path.Depth ? found.Node : null;
@@ -62,7 +63,8 @@ public sealed partial class NodeTree
         {
             await using var results = await connection.QueryMultipleAsync(
                 new(SqlFind + ";" + SqlLocksOnWay, parameters, cancellationToken: ct));
-            var (at, node) = results.Read<FoundDepth, FileNode, (FoundDepth, FileNode)>((at, node) => (at, node)).SingleOrDefault();
+            var (at, node) = results.Read<FoundDepth, FileNode, (FoundDepth, FileNode)>((at, node) => (at, node))
+                .SingleOrDefault();
             if (node is null)
                 throw Revoked();
             var locks = results.Read<FoundDepth, NodeLock, NodeLock>(
@@ -141,10 +143,14 @@ public sealed partial class NodeTree
         Caller caller, long folderId, string? afterName, int limit, bool withDigests, CancellationToken ct)
     {
         var sql = withDigests ? SqlListWithDigests : SqlList;
-        var parameters = new { caller.UserId, caller.CredentialStamp, caller.AppPasswordId, folderId, afterName = afterName ?? "", limit };
+        var parameters = new
+        {
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, folderId, afterName = afterName ?? "", limit,
+        };
         var rows = await database.ReadAsync(async connection =>
             (await connection.QueryAsync<ListedFolder, FileNode?, (ListedFolder Folder, FileNode? Node)>(
-                new CommandDefinition(sql, parameters, cancellationToken: ct), (folder, node) => (folder, node))).AsList(), ct);
+                new CommandDefinition(sql, parameters, cancellationToken: ct), (folder, node) => (folder, node)))
+                .AsList(), ct);
         if (!rows[0].Folder.IsLive)
             throw await GoneAsync(caller, ct);
         return rows[0].Node is null ? [] : rows.ConvertAll(row => row.Node!);
@@ -174,7 +180,8 @@ public sealed partial class NodeTree
     /// Says before the first byte whether a write of this file is hopeless. The final transaction judges all of it
     /// again. One round trip.
     /// </summary>
-    internal Task<WriteAllowance> AllowWriteAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
+    internal Task<WriteAllowance> AllowWriteAsync(
+        Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
         database.ReadAsync(async connection =>
         {
             NodePath[] all = [path, .. Tags(conditions)];

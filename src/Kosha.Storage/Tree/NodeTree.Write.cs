@@ -35,7 +35,8 @@ public sealed partial class NodeTree
         """;
 
     /// <summary>Makes one folder. Faults: ParentMissing, AlreadyExists, QuotaExceeded, RootIsFixed.</summary>
-    public Task<FileNode> CreateFolderAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
+    public Task<FileNode> CreateFolderAsync(
+        Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
         WriteAsync(caller, [path], conditions, async (transaction, places, _) =>
         {
             var place = places[0];
@@ -55,7 +56,8 @@ public sealed partial class NodeTree
 
     private const string SqlCreateFile = $"""
         insert into file_nodes as n (
-            user_id, parent_id, name, name_folded, is_folder, blob_id, size, content_type, modified_at, modified_by_client)
+            user_id, parent_id, name, name_folded, is_folder, blob_id, size, content_type,
+            modified_at, modified_by_client)
         values (
             @UserId, @folderId, @Name, @folded, false, @BlobId, @size, @ContentType,
             coalesce(@ModifiedAt, now()), @ModifiedAt::timestamptz is not null)
@@ -86,14 +88,16 @@ public sealed partial class NodeTree
         }, ct);
 
     internal static async Task<WriteResult> PutFileAsync(
-        NpgsqlTransaction transaction, Caller caller, Place place, FileWrite write, BlobClaim? claim, long size, CancellationToken ct)
+        NpgsqlTransaction transaction, Caller caller, Place place, FileWrite write, BlobClaim? claim, long size,
+        CancellationToken ct)
     {
         var old = place.Node;
         var sql = (claim is null ? "" : BlobTable.SqlMakeLive)
             + (old is null ? SqlCreateFile : SqlOverwriteFile) + UsageTable.SqlCharge;
         var parameters = new
         {
-            caller.UserId, folderId = place.Folder.Id, nodeId = old?.Id, place.Path.Name, folded = NodePath.Fold(place.Path.Name),
+            caller.UserId, folderId = place.Folder.Id, nodeId = old?.Id,
+            place.Path.Name, folded = NodePath.Fold(place.Path.Name),
             claim?.BlobId, claim?.Key, claim?.MustStore, size, write.ContentType, write.ModifiedAt,
             bytes = size - (old?.Size ?? 0), nodes = old is null ? 1 : 0,
         };
@@ -108,7 +112,8 @@ public sealed partial class NodeTree
                 throw UsageTable.Exceeded(parameters.bytes);
             return new(node, Created: old is null);
         }
-        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: BlobKey })
+        catch (PostgresException e)
+            when (e is { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: BlobKey })
         {
             throw new BlobGoneException();
         }
@@ -119,7 +124,8 @@ public sealed partial class NodeTree
     {
         _ = place.Folder;
         if (place.Node is { IsFolder: true })
-            throw new StorageException(StorageFault.WrongKind, $"{place.Path} is a folder; a file cannot take its place.");
+            throw new StorageException(StorageFault.WrongKind,
+                $"{place.Path} is a folder; a file cannot take its place.");
         place.RequireHttpConditions(conditions);
         if (place.Node is null)
             place.RequireTokensForName(conditions);
@@ -200,8 +206,8 @@ public sealed partial class NodeTree
             var bytes = await transaction.Connection!.ExecuteScalarAsync<int>(
                 new(SqlChangeProperties, parameters, transaction, cancellationToken: ct));
             if (bytes > MaxPropertiesBytes)
-                throw new StorageException(
-                    StorageFault.LimitReached, $"The properties of one file or folder may take {MaxPropertiesBytes} bytes.");
+                throw new StorageException(StorageFault.LimitReached,
+                    $"The properties of one file or folder may take {MaxPropertiesBytes} bytes.");
             return true;
         }, ct);
 }

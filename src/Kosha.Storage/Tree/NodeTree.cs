@@ -149,7 +149,9 @@ public sealed partial class NodeTree(Database database)
     {
         var rows = results.Read<Position, FileNode, NodeLock?, PlaceRow>(
             (at, node, held) => new(at, node, held), splitOn: "id,token").AsList();
-        return rows.Count == 0 ? throw Revoked() : Array.ConvertAll([.. paths.Index()], p => PlaceOf(p.Item, p.Index, rows));
+        return rows.Count == 0
+            ? throw Revoked()
+            : Array.ConvertAll([.. paths.Index()], p => PlaceOf(p.Item, p.Index, rows));
     }
 
     private static Place PlaceOf(NodePath path, int index, List<PlaceRow> rows)
@@ -182,7 +184,8 @@ public sealed partial class NodeTree(Database database)
         if (conditions.StateLists.Count == 0)
             return;
         var tagged = places.Skip(untagged).ToDictionary(place => place.Path);
-        if (!conditions.StateLists.Any(list => (list is { Path: { } path, IsForeign: false } ? tagged[path] : places[0]).Satisfies(list)))
+        if (!conditions.StateLists.Any(list =>
+            (list is { Path: { } path, IsForeign: false } ? tagged[path] : places[0]).Satisfies(list)))
             throw Place.Failed("If");
     }
 
@@ -204,12 +207,14 @@ public sealed partial class NodeTree(Database database)
         where l.id in (select lock_id from up where id = @nodeId) and l.node_id <> @nodeId
         """;
 
-    private const string SqlDeleteLocks = LocksBelow + "delete from locks where id in (select lock_id from up where id = @nodeId)";
+    private const string SqlDeleteLocks = LocksBelow
+        + "delete from locks where id in (select lock_id from up where id = @nodeId)";
 
     /// <summary>
     /// Locks strictly below a folder. Their roots are given as the folder's path: near enough for an error.
     /// </summary>
-    internal static async Task<List<NodeLock>> LocksBelowAsync(NpgsqlTransaction transaction, Place place, CancellationToken ct)
+    internal static async Task<List<NodeLock>> LocksBelowAsync(
+        NpgsqlTransaction transaction, Place place, CancellationToken ct)
     {
         if (place.Node is not { IsFolder: true } folder)
             return [];
@@ -218,7 +223,8 @@ public sealed partial class NodeTree(Database database)
         return [.. locks.Select(l => l with { Root = place.Path })];
     }
 
-    private static async Task RequireTokensBelowAsync(NpgsqlTransaction transaction, Place place, WriteConditions conditions, CancellationToken ct)
+    private static async Task RequireTokensBelowAsync(
+        NpgsqlTransaction transaction, Place place, WriteConditions conditions, CancellationToken ct)
     {
         foreach (var locks in (await LocksBelowAsync(transaction, place, ct)).GroupBy(l => l.NodeId))
             Place.RequireToken(locks, conditions);
@@ -226,5 +232,6 @@ public sealed partial class NodeTree(Database database)
 
     /// <summary>MOVE and DELETE end the locks on what they take away (RFC 4918, 9.6 and 9.9).</summary>
     private static Task DeleteLocksAsync(NpgsqlTransaction transaction, FileNode node, CancellationToken ct) =>
-        transaction.Connection!.ExecuteAsync(new(SqlDeleteLocks, new { node.UserId, nodeId = node.Id }, transaction, cancellationToken: ct));
+        transaction.Connection!.ExecuteAsync(
+            new(SqlDeleteLocks, new { node.UserId, nodeId = node.Id }, transaction, cancellationToken: ct));
 }

@@ -7,7 +7,8 @@ namespace Kosha.Storage.Tree;
 internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IReadOnlyList<NodeLock> Locks)
 {
     /// <summary>The node, or <see cref="StorageFault.NotFound"/>.</summary>
-    public FileNode Existing => Node ?? throw new StorageException(StorageFault.NotFound, $"There is nothing at {Path}.");
+    public FileNode Existing =>
+        Node ?? throw new StorageException(StorageFault.NotFound, $"There is nothing at {Path}.");
 
     /// <summary>The folder that holds the name, or <see cref="StorageFault.ParentMissing"/>.</summary>
     public FileNode Folder
@@ -15,10 +16,12 @@ internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IR
         get
         {
             if (Path.IsRoot)
-                throw new StorageException(StorageFault.RootIsFixed, "The top folder cannot be replaced, moved or deleted.");
+                throw new StorageException(StorageFault.RootIsFixed,
+                    "The top folder cannot be replaced, moved or deleted.");
             return Parent is { IsFolder: true }
                 ? Parent
-                : throw new StorageException(StorageFault.ParentMissing, $"There is no folder {Path.Parent}; create it first.");
+                : throw new StorageException(StorageFault.ParentMissing,
+                    $"There is no folder {Path.Parent}; create it first.");
         }
     }
 
@@ -28,7 +31,8 @@ internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IR
     private IEnumerable<NodeLock> Covering => Locks.Where(l => l.IsDeep || l.NodeId == Node?.Id);
 
     /// <summary>Locks that forbid to add or remove a member of the parent (RFC 4918, 7.4).</summary>
-    private IEnumerable<NodeLock> OnMembership => Locks.Where(l => l.NodeId != Node?.Id && (l.IsDeep || l.NodeId == Parent?.Id));
+    private IEnumerable<NodeLock> OnMembership =>
+        Locks.Where(l => l.NodeId != Node?.Id && (l.IsDeep || l.NodeId == Parent?.Id));
 
     /// <summary>The first lock that a new lock of this scope would conflict with (RFC 4918, 7.1).</summary>
     public NodeLock? ConflictWith(bool isExclusive) => Covering.FirstOrDefault(l => isExclusive || l.IsExclusive);
@@ -76,7 +80,8 @@ internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IR
     {
         if (conditions.IfMatch is { } match && !match.Matches(Node))
             throw Failed("If-Match");
-        if (conditions is { IfMatch: null, IfUnmodifiedSince: { } since } && (Node is null || Seconds(Node.ModifiedAt) > since))
+        if (conditions is { IfMatch: null, IfUnmodifiedSince: { } since }
+            && (Node is null || Seconds(Node.ModifiedAt) > since))
             throw Failed("If-Unmodified-Since");
         if (conditions.IfNoneMatch is { } none && none.Matches(Node))
             throw Failed("If-None-Match");
@@ -99,7 +104,8 @@ internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IR
         return true;
     }
 
-    private static DateTime Seconds(DateTime time) => new(time.Ticks - (time.Ticks % TimeSpan.TicksPerSecond), time.Kind);
+    private static DateTime Seconds(DateTime time) =>
+        new(time.Ticks - (time.Ticks % TimeSpan.TicksPerSecond), time.Kind);
 
     public static StorageException Failed(string header) =>
         new(StorageFault.ConditionFailed, $"The condition of the request's {header} header does not hold.");

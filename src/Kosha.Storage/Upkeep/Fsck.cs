@@ -33,11 +33,13 @@ public sealed class Fsck(Database database, IBlobStore store)
     [
         ("every user has a root and a usage row", """
             select format('user %s (%s)', u.id, u.username) from users u
-            where not exists (select from file_nodes n where n.user_id = u.id and n.parent_id is null and n.trashed_at is null)
+            where not exists (
+                select from file_nodes n where n.user_id = u.id and n.parent_id is null and n.trashed_at is null)
                or not exists (select from usage g where g.user_id = u.id)
             """),
         ("every parent is a folder of the same user", """
-            select format('node %s (%s) below %s', n.id, n.name, p.id) from file_nodes n join file_nodes p on p.id = n.parent_id
+            select format('node %s (%s) below %s', n.id, n.name, p.id)
+            from file_nodes n join file_nodes p on p.id = n.parent_id
             where not p.is_folder or p.user_id <> n.user_id
             """),
         ("every node hangs below a root or in the trash", """
@@ -49,12 +51,15 @@ public sealed class Fsck(Database database, IBlobStore store)
             where not exists (select from down where down.id = n.id)
             """),
         ("every file has the size of its blob, which is stored", """
-            select format('node %s (%s): %s bytes, blob %s %s with %s bytes', n.id, n.name, n.size, b.id, b.state, b.size)
+            select format(
+                'node %s (%s): %s bytes, blob %s %s with %s bytes', n.id, n.name, n.size, b.id, b.state, b.size)
             from file_nodes n join blobs b on b.id = n.blob_id
             where n.size <> b.size or b.state in ('storing', 'damaged')
             """),
         ("usage is the sum over the nodes", """
-            select format('user %s: accounted %s bytes in %s nodes, really %s in %s', g.user_id, g.bytes, g.nodes, s.bytes, s.nodes)
+            select format(
+                'user %s: accounted %s bytes in %s nodes, really %s in %s',
+                g.user_id, g.bytes, g.nodes, s.bytes, s.nodes)
             from usage g
             cross join lateral (
                 select coalesce(sum(n.size), 0) as bytes, count(*) as nodes from file_nodes n
@@ -95,7 +100,8 @@ public sealed class Fsck(Database database, IBlobStore store)
         while (true)
         {
             var page = await database.ReadAsync(async connection =>
-                (await connection.QueryAsync<BlobRow>(new(SqlBlobs, new { after, PageSize }, cancellationToken: ct))).AsList(), ct);
+                (await connection.QueryAsync<BlobRow>(
+                    new(SqlBlobs, new { after, PageSize }, cancellationToken: ct))).AsList(), ct);
             if (page.Count == 0)
                 break;
             foreach (var blob in page)
@@ -117,7 +123,9 @@ public sealed class Fsck(Database database, IBlobStore store)
         try
         {
             await using var bytes = await store.OpenAsync(blob.ObjectKey, 0, blob.Size, ct);
-            return (await HashAsync(bytes, ct)).AsSpan().SequenceEqual(blob.Sha256) ? null : "the object has other bytes";
+            return (await HashAsync(bytes, ct)).AsSpan().SequenceEqual(blob.Sha256)
+                ? null
+                : "the object has other bytes";
         }
         catch (Exception e) when (e is StorageException { Fault: StorageFault.Damaged } or IOException)
         {
@@ -142,7 +150,8 @@ public sealed class Fsck(Database database, IBlobStore store)
     }
 
     private Task<bool> IsStillThereAsync(BlobRow blob, CancellationToken ct) =>
-        database.ReadAsync(connection => connection.ExecuteScalarAsync<bool>(new(SqlIsStillThere, blob, cancellationToken: ct)), ct);
+        database.ReadAsync(connection =>
+            connection.ExecuteScalarAsync<bool>(new(SqlIsStillThere, blob, cancellationToken: ct)), ct);
 
     // Figures ---------------------------------------------------------------------------------------------------------
 
@@ -160,10 +169,12 @@ public sealed class Fsck(Database database, IBlobStore store)
             foreign.AddRange(page.Where(key => !known.Contains(key)));
         }
         if (foreign.Count > 0)
-            await output.WriteLineAsync($"note    {foreign.Count} objects in the store have no row, for example {foreign[0]}");
+            await output.WriteLineAsync(
+                $"note    {foreign.Count} objects in the store have no row, for example {foreign[0]}");
     }
 
-    private async IAsyncEnumerable<string[]> PagesAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
+    private async IAsyncEnumerable<string[]> PagesAsync(
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
     {
         var page = new List<string>(PageSize);
         await foreach (var stored in store.ListAsync(ct))
@@ -193,13 +204,15 @@ public sealed class Fsck(Database database, IBlobStore store)
         var f = await database.ReadAsync(connection =>
             connection.QuerySingleAsync<Figures>(new(SqlFigures, cancellationToken: ct)), ct);
         await output.WriteLineAsync(
-            $"{f.Users} users, {f.Nodes} files and folders, {f.Accounted} bytes accounted, {f.Blobs} blobs, {f.Stored} bytes stored");
+            $"{f.Users} users, {f.Nodes} files and folders, {f.Accounted} bytes accounted, "
+            + $"{f.Blobs} blobs, {f.Stored} bytes stored");
     }
 
     private static async Task PrintAsync(TextWriter output, string name, List<string> broken)
     {
         const int shown = 20;
-        await output.WriteLineAsync($"{(broken.Count == 0 ? "ok      " : "BROKEN  ")}{name}{(broken.Count == 0 ? "" : $": {broken.Count}")}");
+        await output.WriteLineAsync(
+            broken.Count == 0 ? $"ok      {name}" : $"BROKEN  {name}: {broken.Count}");
         foreach (var line in broken.Take(shown))
             await output.WriteLineAsync($"          {line}");
         if (broken.Count > shown)

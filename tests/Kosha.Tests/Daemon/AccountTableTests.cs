@@ -11,11 +11,13 @@ public sealed class AccountTableTests(SharedPostgres postgres) : IAsyncLifetime
     private static readonly CancellationToken None = CancellationToken.None;
     private Database database = null!;
     private UserTable users = null!;
+    private UsageTable usage = null!;
 
     public async ValueTask InitializeAsync()
     {
         database = await postgres.NewDatabaseAsync();
         users = new(database);
+        usage = new(database);
     }
 
     public ValueTask DisposeAsync() => database.DisposeAsync();
@@ -76,26 +78,40 @@ public sealed class AccountTableTests(SharedPostgres postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Every_change_of_a_credential_gives_a_new_stamp()
+    public async Task A_change_of_the_password_or_the_account_ends_what_was_verified_before()
     {
         await users.AddAsync(new("jo", "hash"), None);
-        var appPasswords = new AppPasswordTable(database);
-        await appPasswords.AddAsync("jo", "phone", new byte[32], None);
         var caller = await CallerAsync();
         foreach (var change in new Func<Task>[]
         {
             () => users.SetPasswordAsync("jo", "other", None),
-            () => appPasswords.RevokeAsync("jo", "phone", None),
             () => users.SetEnabledAsync("jo", enabled: false, None),
         })
         {
-            Assert.True(await users.HoldsAsync(caller, None));
+            await usage.QuotaAsync(caller, None);
             await change();
-            Assert.False(await users.HoldsAsync(caller, None));
+            await RefusedAsync(StorageFault.CredentialRevoked, () => usage.QuotaAsync(caller, None));
             await users.SetEnabledAsync("jo", enabled: true, None);
             caller = await CallerAsync();
         }
         await RefusedAsync(StorageFault.NotFound, () => users.SetPasswordAsync("nobody", "x", None));
+    }
+
+    [Fact]
+    public async Task A_revoked_app_password_ends_alone()
+    {
+        await users.AddAsync(new("jo", "hash"), None);
+        var appPasswords = new AppPasswordTable(database);
+        byte[] phone = new byte[32], laptop = [1, .. new byte[31]];
+        await appPasswords.AddAsync("jo", "phone", phone, None);
+        await appPasswords.AddAsync("jo", "laptop", laptop, None);
+        var own = await CallerAsync();
+        var onPhone = (await appPasswords.FindAsync("jo", phone, None))!;
+        var onLaptop = (await appPasswords.FindAsync("jo", laptop, None))!;
+        await appPasswords.RevokeAsync("jo", "phone", None);
+        await RefusedAsync(StorageFault.CredentialRevoked, () => usage.QuotaAsync(onPhone, None));
+        await usage.QuotaAsync(onLaptop, None);
+        await usage.QuotaAsync(own, None);
     }
 
     private async Task<Caller> CallerAsync()

@@ -58,7 +58,8 @@ public sealed class NodeTreeReadTests(StorageFixture storage) : IClassFixture<St
             found.AddRange(page.Select(node => node.Name));
         }
         while (page.Count == 3);
-        Assert.Equal(names.OrderBy(name => Convert.ToHexString(Encoding.UTF8.GetBytes(name)), StringComparer.Ordinal), found);
+        Assert.Equal(
+            names.OrderBy(name => Convert.ToHexString(Encoding.UTF8.GetBytes(name)), StringComparer.Ordinal), found);
     }
 
     [Fact]
