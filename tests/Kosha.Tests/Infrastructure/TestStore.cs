@@ -61,7 +61,7 @@ public sealed class TestStore : IAsyncDisposable
             insert into plans (name, max_bytes, max_nodes, max_file_bytes)
             values ('plan of ' || @name, @maxBytes, @maxNodes, @maxFileBytes) returning id)
         insert into users (username, password_hash, plan_id) select @name, 'none', id from plan
-        returning id as UserId, credential_stamp as CredentialStamp
+        returning id as UserId, credential_stamp as CredentialStamp, null::bigint as AppPasswordId
         """;
 
     /// <summary>A user with an empty drive and a plan of the given limits.</summary>
