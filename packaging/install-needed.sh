@@ -28,6 +28,7 @@ case "${1:-run}" in
     need litmus litmus
     need rclone rclone
     need mount.davfs davfs2
+    need ps procps # umount.davfs calls it
     need strace strace
     need openssl openssl
     need curl curl

@@ -12,11 +12,13 @@ public sealed partial class KoshaProcess
     private static ToolStart HidePostgres(ToolStart start)
     {
         string[] words = [start.Program, .. start.Arguments];
+        // The mount alone needs root's rights.
+        string[] again = Environment.IsPrivilegedProcess ? [] : ["sudo", "-n", "-u", Environment.UserName, "--"];
         const string Script = "mount -t tmpfs none /usr/lib/postgresql && exec \"$@\"";
         return Tool.AsRoot(start with
         {
             Program = "unshare",
-            Arguments = ["--mount", "--", "sh", "-c", Script, "sh", .. words],
+            Arguments = ["--mount", "--", "sh", "-c", Script, "sh", .. again, .. words],
         });
     }
 
