@@ -207,8 +207,9 @@ public sealed partial class NodeTree
         database.ReadAsync(async connection =>
         {
             NodePath[] all = [path, .. Tags(conditions)];
-            var (sql, parameters) = (PlacesSql(conditions) + UsageTable.SqlRoom, PlaceParameters(caller, all, conditions));
-            await using var results = await connection.QueryMultipleAsync(new(sql, parameters, cancellationToken: ct));
+            var parameters = PlaceParameters(caller, all, conditions);
+            await using var results = await connection.QueryMultipleAsync(
+                new(PlacesSql(conditions) + UsageTable.SqlRoom, parameters, cancellationToken: ct));
             var places = ReadPlaces(results, all);
             var room = await results.ReadSingleOrDefaultAsync<Room>() ?? throw Revoked();
             RequireIfHeader(places, 1, conditions);
