@@ -20,9 +20,9 @@ dotnet=$(reachable_dotnet "$work/dotnet")
 set -- -noLogo -noColor -failSkips -reporter verbose -showLiveOutput -longRunning 300
 [ -z "$only" ] || set -- "$@" -method "*$only*"
 {
-  # The limit is for a test that hangs.
+  # The limit is for a test that hangs. In the foreground, because Ctrl-C must reach the tests.
   code=0
-  KOSHA_TEST_SIZE=$size KOSHA_TEST_SOURCE=$(pwd) timeout --kill-after=60 --signal=INT $limit \
+  KOSHA_TEST_SIZE=$size KOSHA_TEST_SOURCE=$(pwd) timeout --foreground --kill-after=60 --signal=INT $limit \
     "$dotnet" "$program/Kosha.Tests.dll" "$@" 2>&1 || code=$?
   echo "$code" >"$work/code"
 } | tee "$work/log" | grep --line-buffered -v '\[STARTING\]$' || true

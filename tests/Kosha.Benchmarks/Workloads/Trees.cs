@@ -39,7 +39,7 @@ internal static class Trees
         {
             var destination = round.Target.AbsoluteOf(round.Folder + to);
             var exchange = new Exchange($"Destination: {destination}\r\nDepth: infinity\r\nOverwrite: F\r\n");
-            Require(connection.Send(method, round.PathOf(from), exchange) is 201 or 204, connection);
+            Require(connection.Send(method, round.PathOf(from), exchange) is 200 or 201 or 204, connection);
         });
         using var after = new Connection(round.Target);
         var last = new byte[Load.SmallFileBytes];

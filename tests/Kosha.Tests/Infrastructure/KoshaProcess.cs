@@ -32,6 +32,7 @@ public sealed partial class KoshaProcess : IAsyncDisposable
         };
         foreach (var (key, value) in settings)
             this.settings[key] = value;
+        AppDomain.CurrentDomain.ProcessExit += EndWithTests;
     }
 
     /// <summary>A running instance.</summary>
@@ -170,15 +171,27 @@ public sealed partial class KoshaProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (process is { HasExited: false })
-        {
-            var tree = ProcessTree.WithDescendants(process.Id);
-            foreach (var pid in tree)
-                ProcessTree.Signal(pid, ProcessTree.SigKill);
-            await process.WaitForExitAsync();
-            await Eventually.TrueAsync("every process is gone", () => !tree.Any(ProcessTree.Exists));
-        }
+        AppDomain.CurrentDomain.ProcessExit -= EndWithTests;
+        var tree = KillAll();
+        await Eventually.TrueAsync("every process is gone", () => !tree.Any(ProcessTree.Exists));
         process?.Dispose();
+        folder.Dispose();
+    }
+
+    private IReadOnlyList<int> KillAll()
+    {
+        if (process is not { HasExited: false })
+            return [];
+        var tree = ProcessTree.WithDescendants(process.Id);
+        foreach (var pid in tree)
+            ProcessTree.Signal(pid, ProcessTree.SigKill);
+        return tree;
+    }
+
+    // Tests that are interrupted dispose of nothing.
+    private void EndWithTests(object? sender, EventArgs e)
+    {
+        KillAll();
         folder.Dispose();
     }
 
