@@ -18,6 +18,7 @@ internal sealed class DataFolder
 
     private DataFolder(string path) => Path = path;
 
+    /// <summary>Absolute and without symbolic links.</summary>
     public string Path { get; }
 
     public string this[string name] => System.IO.Path.Combine(Path, name);
@@ -35,7 +36,7 @@ internal sealed class DataFolder
             else if (File.GetUnixFileMode(path) != PrivateFolder)
                 File.SetUnixFileMode(path, PrivateFolder);
             Probe(path);
-            return new(path);
+            return new(Native.RealPath(path));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -4,6 +4,10 @@ using Kosha.Daemon.Cli;
 using Kosha.Daemon.Configuration;
 using Kosha.Storage;
 
+// Root makes only the folders above Kosha's own, which others must be able to pass; then it becomes another user.
+if (!SystemUser.IsRoot)
+    _ = Native.SetUmask(Native.AllButOwner);
+
 // Settings (--Http:Listen=…) may stand anywhere among the words of a command.
 var settings = args.Where(GivenSettings.IsSetting);
 var words = args.Where(argument => !GivenSettings.IsSetting(argument)).ToArray();

@@ -114,7 +114,7 @@ public sealed class Database : IAsyncDisposable
 
     private static bool IsUnavailable(Exception e) => e switch
     {
-        PostgresException p => p.IsTransient,
+        PostgresException p => p.IsTransient || p.SqlState is "57P01" or "57P02" or "57014",
         NpgsqlException { InnerException: IOException or SocketException or TimeoutException } => true,
         NpgsqlException n => n.IsTransient,
         SocketException or ObjectDisposedException { ObjectName: not null } => true,

@@ -43,6 +43,8 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
         // A database that is away explains itself; what answers 500 is a bug or damage, and needs looking at.
         if (refusal.Status == StatusCodes.Status500InternalServerError)
             LogFailed(method, error);
+        else if (error is StorageException { Fault: StorageFault.NoSpace or StorageFault.Unavailable } trouble)
+            LogTrouble(method, error.Message, trouble.InnerException?.Message);
         else
             LogRefused(method, refusal.Status, error.Message);
         if (http.Response.HasStarted)
@@ -125,6 +127,9 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Method} refused with {Status}: {Reason}")]
     private partial void LogRefused(string method, int status, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Method} refused: {Reason} ({Cause})")]
+    private partial void LogTrouble(string method, string reason, string? cause);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Method} failed")]
     private partial void LogFailed(string method, Exception error);

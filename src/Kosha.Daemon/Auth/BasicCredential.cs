@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Kosha.Daemon.Auth;
@@ -10,10 +11,14 @@ internal sealed record BasicCredential(string Name, string Password)
     private const string Scheme = "Basic ";
     private const int MaxHeaderLength = 4096;
 
+    /// <summary>Neither the database nor normalization takes all of these.</summary>
+    private static readonly SearchValues<char> NobodysLetters = SearchValues.Create(
+        [.. Enumerable.Range(0, 0xA0).Select(code => (char)code).Where(char.IsControl), '\uFFFE']);
+
     private static readonly UTF8Encoding StrictUtf8 =
         new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Reads a header; null if it is not one of this scheme.</summary>
+    /// <summary>Reads a header; null if it is not one of this scheme, or its name can be nobody's.</summary>
     public static BasicCredential? Parse(string? header)
     {
         if (header is null or { Length: > MaxHeaderLength }
@@ -24,7 +29,8 @@ internal sealed record BasicCredential(string Name, string Password)
             return null;
         var text = Decode(bytes.AsSpan(0, count));
         var colon = text.IndexOf(':', StringComparison.Ordinal);
-        return colon < 0 ? null : new(WithoutDomain(text[..colon]), text[(colon + 1)..]);
+        return colon < 0 || text.AsSpan(0, colon).ContainsAny(NobodysLetters)
+            ? null : new(WithoutDomain(text[..colon]), text[(colon + 1)..]);
     }
 
     // Clients that do not know charset="UTF-8" send what their system calls Latin.

@@ -109,18 +109,18 @@ internal sealed class PostgresCluster
     private async Task WaitUntilDesertedAsync(ILogger logger, CancellationToken ct)
     {
         var started = TimeProvider.System.GetTimestamp();
-        var asked = false;
+        var askAfter = OrphanPatience;
         while (Inhabitants() is { Count: > 0 } pids)
         {
             var waited = TimeProvider.System.GetElapsedTime(started);
             if (waited > OrphanLimit)
                 throw new OperatorException($"Another PostgreSQL still runs in {Files} (process {pids[0]}) and does "
                     + "not stop. Stop it.");
-            if (waited > OrphanPatience && !asked)
+            if (waited > askAfter)
             {
-                asked = true;
+                askAfter += OrphanPatience;
                 logger.LogWarning("A PostgreSQL without its daemon still runs in {Files}; asking it to stop.", Files);
-                _ = Native.Kill(pids[0], Native.SigInt);
+                _ = Native.Kill(PostmasterAmong(pids), Native.SigInt);
             }
             await Task.Delay(TimeSpan.FromMilliseconds(50), ct);
         }
@@ -129,9 +129,19 @@ internal sealed class PostgresCluster
             File.Delete(left);
     }
 
-    // Every process of Postgres has the cluster as its working directory. The postmaster is the oldest.
+    // Its file says who it is, unless that is gone or of another life; ids grow, so it is the lowest then.
+    private int PostmasterAmong(List<int> pids)
+    {
+        var file = Path.Combine(Files, "postmaster.pid");
+        var line = File.Exists(file) ? File.ReadLines(file).FirstOrDefault() : null;
+        return int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && pids.Contains(pid)
+            ? pid : pids[0];
+    }
+
+    // Every process of Postgres has the cluster as its working directory; so may a shell of the operator's.
     private List<int> Inhabitants()
     {
+        var files = Native.RealPath(Files);
         var found = new List<int>();
         foreach (var process in Directory.EnumerateDirectories("/proc"))
         {
@@ -139,7 +149,8 @@ internal sealed class PostgresCluster
                 continue;
             try
             {
-                if (new FileInfo(Path.Combine(process, "cwd")).LinkTarget == Files)
+                if (new FileInfo(Path.Combine(process, "cwd")).LinkTarget == files
+                    && File.ReadAllText(Path.Combine(process, "comm")).TrimEnd() == "postgres")
                     found.Add(pid);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -8,8 +7,6 @@ namespace Kosha.Daemon.Logs;
 /// <summary>The log on the console: lines for people, or CLEF for machines. No event holds a secret.</summary>
 internal static class ConsoleLog
 {
-    private const string Template = "{Timestamp:HH:mm:ss} {Level:u3} {Message:l}{NewLine}{Exception}";
-
     /// <summary>The log of the daemon, on standard output.</summary>
     public static Logger ForDaemon(KoshaOptions options) => Create(options, options.LogLevel, standardError: false);
 
@@ -28,8 +25,7 @@ internal static class ConsoleLog
         LogEventLevel? errorsFrom = standardError ? LogEventLevel.Verbose : null;
         return (options.LogFormat == LogFormat.Json
             ? configuration.WriteTo.Console(new ClefFormatter(), standardErrorFromLevel: errorsFrom)
-            : configuration.WriteTo.Console(outputTemplate: Template, formatProvider: CultureInfo.InvariantCulture,
-                standardErrorFromLevel: errorsFrom)).CreateLogger();
+            : configuration.WriteTo.Console(new LineFormatter(), standardErrorFromLevel: errorsFrom)).CreateLogger();
     }
 
     /// <summary>Says something that must be seen at any level: a plain line, or an event where machines read.</summary>

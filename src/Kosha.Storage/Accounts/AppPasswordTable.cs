@@ -46,6 +46,7 @@ public sealed class AppPasswordTable(Database database)
         if (label.EnumerateRunes().Count() is 0 or > MaxLabelLength || label.Any(char.IsControl))
             throw new StorageException(StorageFault.InvalidValue,
                 $"The name of an app password has 1 to {MaxLabelLength} letters and no control character.");
+        user = UserTable.Normalize(user);
         return database.WriteAsync(async transaction =>
         {
             var connection = transaction.Connection!;
@@ -66,6 +67,7 @@ public sealed class AppPasswordTable(Database database)
     public Task<IReadOnlyList<AppPasswordRow>> ListAsync(string user, CancellationToken ct) =>
         database.ReadAsync<IReadOnlyList<AppPasswordRow>>(async connection =>
         {
+            user = UserTable.Normalize(user);
             var userId = await connection.ExecuteScalarAsync<long?>(
                 new CommandDefinition(SqlUserId, new { user }, cancellationToken: ct)) ?? throw NoUser(user);
             return [.. await connection.QueryAsync<AppPasswordRow>(
@@ -81,7 +83,7 @@ public sealed class AppPasswordTable(Database database)
     /// </summary>
     /// <exception cref="StorageException"><see cref="StorageFault.NotFound"/></exception>
     public Task RevokeAsync(string user, string idOrLabel, CancellationToken ct) =>
-        database.WriteAsync(transaction => RevokeAsync(transaction, user, idOrLabel), ct);
+        database.WriteAsync(transaction => RevokeAsync(transaction, UserTable.Normalize(user), idOrLabel), ct);
 
     private static async Task RevokeAsync(NpgsqlTransaction transaction, string user, string idOrLabel)
     {
@@ -106,7 +108,8 @@ public sealed class AppPasswordTable(Database database)
     /// <summary>Who owns this secret, if that is the user of this name or email and not disabled; else null.</summary>
     public Task<Caller?> FindAsync(string name, byte[] secretHash, CancellationToken ct) =>
         database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<Caller?>(
-            new CommandDefinition(SqlFind, new { name, secretHash }, cancellationToken: ct)), ct);
+            new CommandDefinition(
+                SqlFind, new { name = UserTable.Normalize(name), secretHash }, cancellationToken: ct)), ct);
 
     private const string SqlTouch = """
         update app_passwords set last_used_at = now()

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using Dapper;
 using Kosha.Storage.Tree;
 
@@ -72,6 +73,11 @@ public sealed class UserTable(Database database)
     /// </exception>
     public Task<long> AddAsync(NewUser user, CancellationToken ct)
     {
+        user = user with
+        {
+            Username = Normalize(user.Username),
+            Email = user.Email is null ? null : Normalize(user.Email),
+        };
         CheckUsername(user.Username);
         if (user.Email is not null)
             CheckEmail(user.Email);
@@ -89,10 +95,35 @@ public sealed class UserTable(Database database)
         }, ct);
     }
 
-    /// <summary>A username has 1 to 80 letters, none of '@', ':', '/', '\' or a control character.</summary>
+    /// <summary>
+    /// A name or email in NFC, the only form that is stored: what a keyboard sends depends on the system.
+    /// </summary>
+    /// <exception cref="StorageException"><see cref="StorageFault.InvalidValue"/>: not valid Unicode.</exception>
+    internal static string Normalize(string name) => IsUnicode(name)
+        ? name.Normalize(NormalizationForm.FormC)
+        : throw Invalid("A name is valid Unicode.");
+
+    // U+FFFE is no character, and normalization throws at it.
+    private static bool IsUnicode(string text)
+    {
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (text[i] == '\uFFFE' || char.IsSurrogate(text[i]) && !char.IsSurrogatePair(text, i))
+                return false;
+            if (char.IsSurrogate(text[i]))
+                i++;
+        }
+        return true;
+    }
+
+    /// <summary>
+    /// A username has 1 to 80 letters of valid Unicode, none of '@', ':', '/', '\' or a control character.
+    /// </summary>
     /// <exception cref="StorageException"><see cref="StorageFault.InvalidValue"/></exception>
     public static void CheckUsername(string username)
     {
+        if (!IsUnicode(username))
+            throw Invalid("A username is valid Unicode.");
         // Runes, because the database counts code points.
         if (username.EnumerateRunes().Count() is 0 or > MaxUsernameLength)
             throw Invalid($"A username has 1 to {MaxUsernameLength} letters.");
@@ -138,7 +169,7 @@ public sealed class UserTable(Database database)
     /// <summary>The user of this name or email; null if there is none or it is disabled.</summary>
     public Task<StoredPassword?> FindPasswordAsync(string name, CancellationToken ct) =>
         database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<StoredPassword?>(
-            new CommandDefinition(SqlPassword, new { name }, cancellationToken: ct)), ct);
+            new CommandDefinition(SqlPassword, new { name = Normalize(name) }, cancellationToken: ct)), ct);
 
     private const string SqlSetPassword = """
         update users set password_hash = @passwordHash, credential_stamp = gen_random_uuid()
@@ -148,7 +179,7 @@ public sealed class UserTable(Database database)
     /// <summary>The old password ends with this call.</summary>
     /// <exception cref="StorageException"><see cref="StorageFault.NotFound"/></exception>
     public Task SetPasswordAsync(string name, string passwordHash, CancellationToken ct) =>
-        ChangeAsync(SqlSetPassword, name, new { name, passwordHash }, ct);
+        ChangeAsync(SqlSetPassword, name, new { name = Normalize(name), passwordHash }, ct);
 
     private const string SqlSetEnabled = """
         update users set credential_stamp = gen_random_uuid(),
@@ -159,7 +190,7 @@ public sealed class UserTable(Database database)
     /// <summary>A disabled user signs in nowhere, and what it began ends; its files stay.</summary>
     /// <exception cref="StorageException"><see cref="StorageFault.NotFound"/></exception>
     public Task SetEnabledAsync(string name, bool enabled, CancellationToken ct) =>
-        ChangeAsync(SqlSetEnabled, name, new { name, enabled }, ct);
+        ChangeAsync(SqlSetEnabled, name, new { name = Normalize(name), enabled }, ct);
 
     private Task ChangeAsync(string sql, string name, object parameters, CancellationToken ct) =>
         database.WriteAsync(async transaction =>

@@ -115,6 +115,10 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         {
             throw new StorageException(StorageFault.Damaged, $"The stored object {key} is missing.", e);
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StorageException(StorageFault.Unavailable, "The server's disk does not give the file now.", e);
+        }
     }
 
     // Sharing everything is a shared advisory lock, beside which the writer's own handle may still be open.

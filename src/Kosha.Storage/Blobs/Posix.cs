@@ -7,7 +7,8 @@ namespace Kosha.Storage.Blobs;
 /// <summary>What durability needs and .NET lacks: fsync of a folder, and a rename that never becomes a copy.</summary>
 internal static partial class Posix
 {
-    private const int OpenDirectoryReadOnly = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
+    // O_RDONLY | O_CLOEXEC. Not O_DIRECTORY too: its value differs between processors.
+    private const int OpenReadOnly = 0x80000;
     private const int KeepSize = 1; // FALLOC_FL_KEEP_SIZE
     private const int CrossDevice = 18; // EXDEV
     private const int FileTooBig = 27; // EFBIG
@@ -37,7 +38,7 @@ internal static partial class Posix
     /// <summary>Makes the entries of a folder durable.</summary>
     public static void SyncFolder(string path)
     {
-        using var handle = new SafeFileHandle(Open(path, OpenDirectoryReadOnly), ownsHandle: true);
+        using var handle = new SafeFileHandle(Open(path, OpenReadOnly), ownsHandle: true);
         if (handle.IsInvalid || Fsync(handle) != 0)
             throw Failure($"The folder {path} cannot be synced");
     }

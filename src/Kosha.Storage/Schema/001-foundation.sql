@@ -102,7 +102,8 @@ create table file_nodes (
     content_type       text check (octet_length(content_type) <= 255),
     created_at         timestamptz not null default now(),
     modified_at        timestamptz not null default now(),
-    -- The modification time was set by a client, so it says nothing about when the content changed.
+    -- The modification time was set by a client or came along with a move or copy, so it says nothing about when this
+    -- name got its content, and is no validator.
     modified_by_client boolean not null default false,
     is_favorite        boolean not null default false,
     properties         jsonb,

@@ -16,12 +16,16 @@ public sealed record LockResult(NodeLock Lock, bool Created);
 public sealed class LockTable(Database database, NodeTree tree)
 {
     /// <summary>Letters of a DAV:owner element.</summary>
-    public const int MaxOwnerLength = 4096;
+    public const int MaxOwnerLength = 1024;
 
     /// <summary>Locks that one user may hold at once.</summary>
     public const int MaxLocksPerUser = 5000;
 
-    private const int MinTimeoutSeconds = 60;
+    /// <summary>Locks on one node; only shared ones can be more than one.</summary>
+    private const int MaxLocksPerNode = 32;
+
+    /// <summary>Explorer gives up its upload when the lock ends before it.</summary>
+    private const int MinTimeoutSeconds = 3600;
     private const int MaxTimeoutSeconds = 86400;
 
     private const string SqlInsert = """
@@ -30,6 +34,7 @@ public sealed class LockTable(Database database, NodeTree tree)
         select gen_random_uuid(), @nodeId, @UserId, @IsExclusive, @IsDeep, @Owner, @seconds,
                now() + make_interval(secs => @seconds)
         where (select count(*) from locks where user_id = @UserId) < @MaxLocksPerUser
+          and (select count(*) from locks where node_id = @nodeId) < @MaxLocksPerNode
         returning token, node_id, is_exclusive, is_deep, owner, timeout_seconds, expires_at;
         """;
 
@@ -79,13 +84,14 @@ public sealed class LockTable(Database database, NodeTree tree)
         {
             caller.UserId, nodeId = node.Id, request.IsExclusive, IsDeep = request.IsDeep && node.IsFolder,
             request.Owner,
-            seconds = Clamp(request.TimeoutSeconds), MaxLocksPerUser,
+            seconds = Clamp(request.TimeoutSeconds), MaxLocksPerUser, MaxLocksPerNode,
         };
         return await transaction.Connection!.QuerySingleOrDefaultAsync<NodeLock>(
                 new(SqlInsert, parameters, transaction, cancellationToken: ct))
             ?? throw new StorageException(
                 StorageFault.LimitReached,
-                $"An account may hold {MaxLocksPerUser} locks; release some, or wait until they expire.");
+                $"An account may hold {MaxLocksPerUser} locks, {MaxLocksPerNode} on one file or folder; release some, "
+                + "or wait until they expire.");
     }
 
     private const string SqlRefresh = """

@@ -9,16 +9,15 @@ public sealed partial class NodeTree
     private const string SqlMove = """
         update file_nodes set
             parent_id = @folderId, name = @Name, name_folded = @folded,
-            modified_at = coalesce(@modifiedAt, modified_at),
-            modified_by_client = modified_by_client or @modifiedAt::timestamptz is not null
+            -- From here on the time says nothing about when this name got this content.
+            modified_at = coalesce(@modifiedAt, modified_at), modified_by_client = true
         where id = @Id
         """;
 
     private const string SqlTakeOver = """
         update file_nodes t set
             blob_id = s.blob_id, size = s.size, etag = s.etag, content_type = s.content_type, properties = s.properties,
-            modified_at = coalesce(@modifiedAt, s.modified_at),
-            modified_by_client = s.modified_by_client or @modifiedAt::timestamptz is not null
+            modified_at = coalesce(@modifiedAt, s.modified_at), modified_by_client = true
         from file_nodes s where t.id = @targetId and s.id = @sourceId
         """;
 
@@ -45,6 +44,7 @@ public sealed partial class NodeTree
             if (source.Contains(target) || target.Contains(source))
                 throw Cycle(source, target);
             await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
+            await RequireReachableAsync(transaction, from, to, ct);
             if (from.Node is { IsFolder: false } && to.Node is { IsFolder: false })
                 await MoveOverFileAsync(transaction, from.Node, to.Node, modifiedAt, ct);
             else
@@ -96,6 +96,27 @@ public sealed partial class NodeTree
             _ = to.Folder;
     }
 
+    private const string SqlIsTooDeep = """
+        with recursive down as (
+            select n.id, @Depth as depth from file_nodes n where n.id = @Id
+            union all
+            select n.id, d.depth + 1 from down d join file_nodes n on n.parent_id = d.id where d.depth <= @MaxDepth)
+        select exists (select from down where depth > @MaxDepth)
+        """;
+
+    /// <summary>What goes further down must not end below the deepest path that a URL may have.</summary>
+    private static async Task RequireReachableAsync(
+        NpgsqlTransaction transaction, Place from, Place to, CancellationToken ct)
+    {
+        if (from.Node is not { IsFolder: true } folder || to.Path.Depth <= from.Path.Depth)
+            return;
+        var parameters = new { folder.Id, to.Path.Depth, NodePath.MaxDepth };
+        if (await transaction.Connection!.ExecuteScalarAsync<bool>(
+            new(SqlIsTooDeep, parameters, transaction, cancellationToken: ct)))
+            throw new StorageException(
+                StorageFault.InvalidName, $"Below {to.Path} the tree would have more than {NodePath.MaxDepth} levels.");
+    }
+
     private static StorageException Cycle(NodePath source, NodePath target) => new(StorageFault.Cycle,
         source.Equals(target)
             ? $"{source} cannot be put onto itself."
@@ -119,13 +140,16 @@ public sealed partial class NodeTree
                    case b.depth when 0 then @folded else n.name_folded end,
                    n.is_folder, n.blob_id, n.size, n.etag, n.content_type,
                    case b.depth when 0 then coalesce(@modifiedAt, n.modified_at) else n.modified_at end,
-                   n.modified_by_client or (b.depth = 0 and @modifiedAt::timestamptz is not null),
+                   true,
                    n.properties
             from below b join file_nodes n on n.id = b.id left join below p on p.id = b.parent_id and b.depth > 0
             returning size
         )
         select count(*) as nodes, coalesce(sum(size), 0)::bigint as bytes from copied
         """;
+
+    /// <summary>Some million rows; whoever waits for the user's lock meanwhile is told to try again.</summary>
+    private const int CopyPatienceSeconds = 600;
 
     private sealed record CopiedRows(long Nodes, long Bytes);
 
@@ -147,6 +171,7 @@ public sealed partial class NodeTree
             if (target.Contains(source) || (deep && source.Contains(target)))
                 throw Cycle(source, target);
             await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
+            await RequireReachableAsync(transaction, from, to, ct);
             if (!node.IsFolder && to.Node is { IsFolder: false })
                 await CopyOverFileAsync(transaction, node, to.Node, modifiedAt, ct);
             else
@@ -171,7 +196,7 @@ public sealed partial class NodeTree
             node.Id, folderId = to.Folder.Id, to.Path.Name, folded = NodePath.Fold(to.Path.Name), deep, modifiedAt,
         };
         var copied = await transaction.Connection!.QuerySingleAsync<CopiedRows>(
-            new(SqlCopy, parameters, transaction, cancellationToken: ct));
+            new(SqlCopy, parameters, transaction, CopyPatienceSeconds, cancellationToken: ct));
         await UsageTable.ChargeAsync(transaction, node.UserId, copied.Bytes, copied.Nodes, ct);
     }
 }

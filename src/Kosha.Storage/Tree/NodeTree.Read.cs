@@ -8,6 +8,14 @@ namespace Kosha.Storage.Tree;
 /// <param name="Reason">Which fault a larger content is.</param>
 internal sealed record WriteAllowance(long? MaxBytes, StorageFault Reason);
 
+/// <summary>A part of a folder's members.</summary>
+/// <param name="Nodes">In the order of their names' bytes.</param>
+/// <param name="Next">The name after which the next page begins; null: this was the last.</param>
+public sealed record NodePage(IReadOnlyList<FileNode> Nodes, string? Next)
+{
+    internal static readonly NodePage Empty = new([], null);
+}
+
 public sealed partial class NodeTree
 {
     /// <summary>As <see cref="Walk"/>, for the one path of a read.</summary>
@@ -113,39 +121,50 @@ public sealed partial class NodeTree
         return NodePath.FromNames([.. matched, .. path.Names.Skip(matched.Count)]);
     }
 
-    /// <summary>One row at least, so that an empty page and a folder that is gone are told apart.</summary>
-    private const string SqlList = $"""
-        select f.is_live, {Columns} from (select {IsLive} as is_live) f
+    /// <summary>Dead properties in one page, in bytes; the page ends early beyond it.</summary>
+    private const int MaxPagePropertyBytes = 4 * 1024 * 1024;
+
+    /// <summary>
+    /// One row at least, so that an empty page and a folder that is gone are told apart. Found is the page before it
+    /// was cut for its bytes.
+    /// </summary>
+    private const string ListedMembers = $"""
+        from (select {IsLive} as is_live) f
         left join lateral (
-            select m.* from file_nodes m where f.is_live and m.parent_id = @folderId and m.name > @afterName
-            order by m.name limit @limit) n on true
-        order by n.name
+            select c.*, count(*) over () as found,
+                   sum(coalesce(octet_length(c.properties::text), 0)) over (order by c.name) as property_bytes,
+                   row_number() over (order by c.name) as row
+            from (
+                select m.* from file_nodes m where f.is_live and m.parent_id = @folderId and m.name > @afterName
+                order by m.name limit @limit) c
+            ) n on n.row = 1 or n.property_bytes <= @MaxPagePropertyBytes
+        """;
+
+    private const string SqlList = $"""
+        select f.is_live, n.found, {Columns} {ListedMembers} order by n.row
         """;
 
     private const string SqlListWithDigests = $"""
-        select f.is_live, {Columns}, b.sha1, b.md5 from (select {IsLive} as is_live) f
-        left join lateral (
-            select m.* from file_nodes m where f.is_live and m.parent_id = @folderId and m.name > @afterName
-            order by m.name limit @limit) n on true
-        left join blobs b on b.id = n.blob_id
-        order by n.name
+        select f.is_live, n.found, {Columns}, b.sha1, b.md5 {ListedMembers} left join blobs b on b.id = n.blob_id
+        order by n.row
         """;
 
-    private sealed record ListedFolder(bool IsLive);
+    private sealed record ListedFolder(bool IsLive, long? Found);
 
     /// <summary>
     /// One page of a live folder's members in the order of their names' bytes, from after <paramref name="afterName"/>
-    /// (null: from the start); empty when there are no more. One statement; the connection is given back before the
-    /// page is returned. <see cref="StorageFault.NotFound"/> when the folder is live no longer: who reads on must not
-    /// take the members that are missing for deleted ones.
+    /// (null: from the start). One statement; the connection is given back before the page is returned.
+    /// <see cref="StorageFault.NotFound"/> when the folder is live no longer: who reads on must not take the members
+    /// that are missing for deleted ones.
     /// </summary>
-    public async Task<IReadOnlyList<FileNode>> ListAsync(
+    public async Task<NodePage> ListAsync(
         Caller caller, long folderId, string? afterName, int limit, bool withDigests, CancellationToken ct)
     {
         var sql = withDigests ? SqlListWithDigests : SqlList;
         var parameters = new
         {
-            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, folderId, afterName = afterName ?? "", limit,
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId,
+            folderId, afterName = afterName ?? "", limit, MaxPagePropertyBytes,
         };
         var rows = await database.ReadAsync(async connection =>
             (await connection.QueryAsync<ListedFolder, FileNode?, (ListedFolder Folder, FileNode? Node)>(
@@ -153,7 +172,10 @@ public sealed partial class NodeTree
                 .AsList(), ct);
         if (!rows[0].Folder.IsLive)
             throw await GoneAsync(caller, ct);
-        return rows[0].Node is null ? [] : rows.ConvertAll(row => row.Node!);
+        if (rows[0].Node is null)
+            return NodePage.Empty;
+        var isLast = rows.Count < limit && rows.Count == rows[0].Folder.Found;
+        return new(rows.ConvertAll(row => row.Node!), isLast ? null : rows[^1].Node!.Name);
     }
 
     /// <summary>Why a node that came by its id is not live.</summary>
@@ -171,7 +193,7 @@ public sealed partial class NodeTree
         {
             NodePath[] all = [path, .. Tags(conditions)];
             await using var results = await connection.QueryMultipleAsync(
-                new(SqlPlaces, PlaceParameters(caller, all), cancellationToken: ct));
+                new(SqlPlaces, PlaceParameters(caller, all, conditions), cancellationToken: ct));
             RequireIfHeader(ReadPlaces(results, all), 1, conditions);
             return true;
         }, ct);
@@ -185,10 +207,11 @@ public sealed partial class NodeTree
         database.ReadAsync(async connection =>
         {
             NodePath[] all = [path, .. Tags(conditions)];
+            var parameters = PlaceParameters(caller, all, conditions);
             await using var results = await connection.QueryMultipleAsync(
-                new(SqlPlaces + UsageTable.SqlRoom, PlaceParameters(caller, all), cancellationToken: ct));
+                new(PlacesSql(conditions) + UsageTable.SqlRoom, parameters, cancellationToken: ct));
             var places = ReadPlaces(results, all);
-            var room = await results.ReadSingleAsync<Room>();
+            var room = await results.ReadSingleOrDefaultAsync<Room>() ?? throw Revoked();
             RequireIfHeader(places, 1, conditions);
             RequireWritable(places[0], conditions);
             // What the overwritten file takes becomes free.

@@ -69,7 +69,10 @@ public sealed partial class NodeTree
     private const string SqlOverwriteFile = $"""
         update file_nodes n set
             blob_id = @BlobId, size = @size, etag = gen_random_uuid(), content_type = @ContentType,
-            modified_at = coalesce(@ModifiedAt, now()), modified_by_client = @ModifiedAt::timestamptz is not null
+            modified_at = coalesce(@ModifiedAt, now()),
+            -- Two contents within one second have one date, which then tells them apart no more.
+            modified_by_client = @ModifiedAt::timestamptz is not null
+                or date_trunc('second', n.modified_at) = date_trunc('second', now())
         where n.id = @nodeId returning {Columns};
         """;
 

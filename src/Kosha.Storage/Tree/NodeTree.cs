@@ -15,10 +15,22 @@ namespace Kosha.Storage.Tree;
 /// </remarks>
 public sealed partial class NodeTree(Database database)
 {
+    /// <summary>Tree writes of one user at once; more would only wait, each with a connection in its hand.</summary>
+    private const int TurnsPerUser = 8;
+
+    /// <summary>Users share turns by their ids, so that the tables need no upkeep.</summary>
+    private const int TurnTables = 64;
+
+    private readonly SemaphoreSlim[] turns =
+        [.. Enumerable.Range(0, TurnTables).Select(_ => new SemaphoreSlim(TurnsPerUser))];
+
     /// <summary>Columns of a <see cref="FileNode"/>, for a table named n.</summary>
-    private const string Columns = """
+    private const string Columns = SmallColumns + ", n.properties";
+
+    /// <summary>The same without the dead properties, which may be large and which no write looks at.</summary>
+    private const string SmallColumns = """
         n.id, n.user_id, n.parent_id, n.name, n.is_folder, n.size, n.etag, n.content_type, n.created_at, n.modified_at,
-        n.modified_by_client, n.properties, n.blob_id
+        n.modified_by_client, n.blob_id
         """;
 
     /// <summary>
@@ -66,12 +78,20 @@ public sealed partial class NodeTree(Database database)
         """;
 
     private const string SqlPlaces = Walk + $"""
-        select w.place, w.depth, {Columns},
+        select w.place, w.depth, {SmallColumns},
                l.token, l.node_id, l.is_exclusive, l.is_deep, l.owner, l.timeout_seconds, l.expires_at
         from walk w
         cross join lateral (select f.* from file_nodes f where f.id = w.id limit 1) n
         left join lateral (select k.* from locks k where k.node_id = w.id and k.expires_at > now() offset 0) l on true
         where w.depth >= cardinality(w.names) - 1 or w.depth = 0 or l.token is not null;
+        """;
+
+    /// <summary>
+    /// A lock lives on while its holder writes (clients that were away over lunch must not lose their work).
+    /// </summary>
+    private const string SqlRefreshLocks = """
+        update locks set expires_at = greatest(expires_at, now() + make_interval(secs => timeout_seconds))
+        where user_id = @UserId and token = any(@tokens) and expires_at > now();
         """;
 
     private sealed record Position(int Place, int Depth);
@@ -102,6 +122,8 @@ public sealed partial class NodeTree(Database database)
         Caller caller, NodePath[] paths, WriteConditions conditions,
         Func<NpgsqlTransaction, Place[], Hold, Task<T>> work, CancellationToken ct)
     {
+        var turn = turns[caller.UserId % TurnTables];
+        await turn.WaitAsync(ct);
         try
         {
             return await WriteAsync(caller, paths, conditions, Hold.Shared, work, ct);
@@ -109,6 +131,10 @@ public sealed partial class NodeTree(Database database)
         catch (NeedsExclusiveException)
         {
             return await WriteAsync(caller, paths, conditions, Hold.Exclusive, work, ct);
+        }
+        finally
+        {
+            turn.Release();
         }
     }
 
@@ -118,9 +144,9 @@ public sealed partial class NodeTree(Database database)
         database.WriteAsync(async transaction =>
         {
             NodePath[] all = [.. paths, .. Tags(conditions)];
-            var sql = (hold == Hold.Shared ? SqlLockShared : SqlLockExclusive) + SqlLockFiles + SqlPlaces;
+            var sql = (hold == Hold.Shared ? SqlLockShared : SqlLockExclusive) + SqlLockFiles + PlacesSql(conditions);
             await using var results = await transaction.Connection!.QueryMultipleAsync(
-                new(sql, PlaceParameters(caller, all), transaction, cancellationToken: ct));
+                new(sql, PlaceParameters(caller, all, conditions), transaction, cancellationToken: ct));
             await results.ReadAsync();
             var lockedFiles = (await results.ReadAsync<long>()).ToHashSet();
             var places = ReadPlaces(results, all);
@@ -131,6 +157,9 @@ public sealed partial class NodeTree(Database database)
             return await work(transaction, places, hold);
         }, ct);
 
+    private static string PlacesSql(WriteConditions conditions) =>
+        conditions.LockTokens.Count == 0 ? SqlPlaces : SqlRefreshLocks + SqlPlaces;
+
     internal static void RequireExclusive(Hold hold, FileNode? node)
     {
         if (hold == Hold.Shared && node is { IsFolder: true })
@@ -138,11 +167,12 @@ public sealed partial class NodeTree(Database database)
     }
 
     /// <summary>A name has no '/', so a path travels as one text.</summary>
-    private static object PlaceParameters(Caller caller, NodePath[] paths) =>
+    private static object PlaceParameters(Caller caller, NodePath[] paths, WriteConditions conditions) =>
         new
         {
             caller.UserId, caller.CredentialStamp, caller.AppPasswordId,
             paths = Array.ConvertAll(paths, path => string.Join('/', path.Names)),
+            tokens = conditions.LockTokens.ToArray(),
         };
 
     private static Place[] ReadPlaces(SqlMapper.GridReader results, NodePath[] paths)

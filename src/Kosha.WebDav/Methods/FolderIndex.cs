@@ -29,12 +29,12 @@ internal sealed class FolderIndex(NodeTree tree)
         do
         {
             var page = await tree.ListAsync(request.Caller, folder.Id, after, PageSize, false, request.Aborted);
-            foreach (var node in page)
+            foreach (var node in page.Nodes)
             {
                 Row(output, href, node);
                 await output.FlushIfFullAsync(request.Aborted);
             }
-            after = page.Count == PageSize ? page[^1].Name : null;
+            after = page.Next;
         }
         while (after is not null);
         output.Raw("</table></body></html>\n"u8);

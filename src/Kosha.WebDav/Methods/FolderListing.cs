@@ -50,7 +50,7 @@ internal sealed class FolderListing(
         {
             var page = await tree.ListAsync(
                 request.Caller, folder.Id, after, PageSize, selection.NeedsDigests, request.Aborted);
-            foreach (var child in page)
+            foreach (var child in page.Nodes)
             {
                 if (isDeep && ++entries > options.MaxInfiniteEntries)
                     return false;
@@ -61,7 +61,7 @@ internal sealed class FolderListing(
                     pending.Enqueue(new Folder(child.Id, folder.Path.Append(child.Name), Deep(entry.Locks)));
                 await output.FlushIfFullAsync(request.Aborted);
             }
-            after = page.Count == PageSize ? page[^1].Name : null;
+            after = page.Next;
         }
         while (after is not null);
         return true;

@@ -7,8 +7,6 @@ internal sealed class Move(NodeTree tree)
 {
     public async Task AnswerAsync(DavRequest request)
     {
-        if (request.Depth is not (Depth.Missing or Depth.Infinity))
-            throw DavException.BadRequest("MOVE takes Depth infinity only.");
         var created = await tree.MoveAsync(
             request.Caller, request.Path, request.Destination!, request.Overwrite,
             request.ModifiedAt, request.Conditions, request.Aborted);

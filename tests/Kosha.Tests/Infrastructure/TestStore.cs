@@ -124,7 +124,8 @@ public sealed class TestStore : IAsyncDisposable
     {
         var found = new List<string>();
         var folderNode = (await FindAsync(caller, path))!;
-        foreach (var node in await Tree.ListAsync(caller, folderNode.Id, null, 10_000, false, CancellationToken.None))
+        var page = await Tree.ListAsync(caller, folderNode.Id, null, 10_000, false, CancellationToken.None);
+        foreach (var node in page.Nodes)
         {
             var below = path.Length == 0 ? node.Name : $"{path}/{node.Name}";
             found.Add(node.IsFolder ? below + "/" : below);

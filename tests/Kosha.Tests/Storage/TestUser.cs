@@ -65,7 +65,8 @@ public sealed class TestUser(StorageFixture storage, Caller caller, long planId)
     public async Task<string[]> NamesAsync(string folder = "")
     {
         var id = (await GetAsync(folder)).Id;
-        return [.. (await storage.Tree.ListAsync(caller, id, null, 10_000, false, None)).Select(node => node.Name)];
+        var page = await storage.Tree.ListAsync(caller, id, null, 10_000, false, None);
+        return [.. page.Nodes.Select(node => node.Name)];
     }
 
     public Task<LockResult> LockAsync(

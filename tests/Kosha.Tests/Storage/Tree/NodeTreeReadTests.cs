@@ -49,17 +49,38 @@ public sealed class NodeTreeReadTests(StorageFixture storage) : IClassFixture<St
             await user.PutAsync($"f/{name}", name);
         var folder = await user.GetAsync("f");
         var found = new List<string>();
-        IReadOnlyList<FileNode> page;
+        NodePage page;
         do
         {
             page = await storage.Tree.ListAsync(
                 user.Caller, folder.Id, found.LastOrDefault(), 3, withDigests: true, None);
-            Assert.All(page, node => Assert.Equal(20, node.Sha1!.Length));
-            found.AddRange(page.Select(node => node.Name));
+            Assert.All(page.Nodes, node => Assert.Equal(20, node.Sha1!.Length));
+            found.AddRange(page.Nodes.Select(node => node.Name));
         }
-        while (page.Count == 3);
+        while (page.Next is not null);
         Assert.Equal(
             names.OrderBy(name => Convert.ToHexString(Encoding.UTF8.GetBytes(name)), StringComparer.Ordinal), found);
+    }
+
+    [Fact]
+    public async Task A_page_ends_early_when_its_properties_are_large()
+    {
+        var user = await storage.NewUserAsync();
+        await user.MakeFolderAsync("f");
+        var xml = new string('x', 60_000);
+        foreach (var name in Enumerable.Range(0, 80).Select(i => $"f/{i:00}"))
+        {
+            await user.MakeFolderAsync(name);
+            var changes = new PropertyChanges([new("{x}y", xml)], null, null);
+            await storage.Tree.ChangePropertiesAsync(
+                user.Caller, NodePath.FromEncoded(name), changes, WriteConditions.None, None);
+        }
+        var folder = await user.GetAsync("f");
+        var first = await storage.Tree.ListAsync(user.Caller, folder.Id, null, 2000, false, None);
+        Assert.InRange(first.Nodes.Count, 50, 79);
+        var rest = await storage.Tree.ListAsync(user.Caller, folder.Id, first.Next, 2000, false, None);
+        Assert.Equal(80, first.Nodes.Count + rest.Nodes.Count);
+        Assert.Null(rest.Next);
     }
 
     [Fact]
@@ -80,7 +101,7 @@ public sealed class NodeTreeReadTests(StorageFixture storage) : IClassFixture<St
         foreach (var name in (string[])["1", "2", "3"])
             await user.PutAsync($"a/f/{name}", name);
         var folder = await user.GetAsync("a/f");
-        Assert.Equal(2, (await storage.Tree.ListAsync(user.Caller, folder.Id, null, 2, false, None)).Count);
+        Assert.Equal(2, (await storage.Tree.ListAsync(user.Caller, folder.Id, null, 2, false, None)).Nodes.Count);
         await user.TrashAsync("a");
         await RefusedAsync(
             StorageFault.NotFound, () => storage.Tree.ListAsync(user.Caller, folder.Id, "2", 2, true, None));
