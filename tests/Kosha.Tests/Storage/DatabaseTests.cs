@@ -12,7 +12,7 @@ public sealed class DatabaseTests(SharedPostgres postgres)
 
     private async Task<string> NewEmptyAsync() => await (await postgres.Durable).NewEmptyDatabaseAsync();
 
-    private static Task<StorageFault> FaultAsync(Func<Task> work) => TestStore.FaultAsync(work);
+    private static Task<StorageFault> FaultAsync(Func<Task> work) => TestUser.FaultAsync(work);
 
     [Fact]
     public async Task Daemons_that_start_at_once_migrate_once()

@@ -95,6 +95,10 @@ public sealed class TestUser(StorageFixture storage, Caller caller, long planId)
     public Task ChangeStampAsync() => storage.ExecuteAsync(
         $"update users set credential_stamp = gen_random_uuid() where id = {caller.UserId}");
 
+    /// <summary>The fault with which the work is refused.</summary>
+    public static async Task<StorageFault> FaultAsync(Func<Task> work) =>
+        (await Assert.ThrowsAsync<StorageException>(work)).Fault;
+
     public static async Task<StorageException> RefusedAsync(StorageFault fault, Func<Task> work)
     {
         var refusal = await Assert.ThrowsAsync<StorageException>(work);

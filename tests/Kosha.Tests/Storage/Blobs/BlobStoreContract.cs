@@ -90,7 +90,7 @@ public abstract class BlobStoreContract : IDisposable
         await Store.CheckAsync(CancellationToken.None);
         var key = Store.Key(new(new byte[BlobId.ByteLength]), 1);
         Assert.Null(await Store.FindSizeAsync(key, CancellationToken.None));
-        Assert.Equal(StorageFault.Damaged, await TestStore.FaultAsync(() => ReadAsync(key, 0, 1)));
+        Assert.Equal(StorageFault.Damaged, await TestUser.FaultAsync(() => ReadAsync(key, 0, 1)));
         await Store.DeleteAsync(key, CancellationToken.None);
     }
 

@@ -1,6 +1,5 @@
 using Kosha.Storage;
 using Kosha.Storage.Blobs;
-using Kosha.Tests.Infrastructure;
 using Xunit;
 
 namespace Kosha.Tests.Storage.Blobs;
@@ -43,7 +42,7 @@ public sealed class DiskBlobStoreTests : BlobStoreContract
         var refusal = await Assert.ThrowsAsync<StorageException>(() => Store.CheckAsync(None));
         Assert.Equal(StorageFault.Unavailable, refusal.Fault);
         Assert.Contains(Folder["blobs"], refusal.Message, StringComparison.Ordinal);
-        Assert.Equal(StorageFault.Unavailable, await TestStore.FaultAsync(() => PutAsync(Content(10))));
+        Assert.Equal(StorageFault.Unavailable, await TestUser.FaultAsync(() => PutAsync(Content(10))));
     }
 
     /// <summary>A large body's file becomes the object, and its writer may still hold it open.</summary>

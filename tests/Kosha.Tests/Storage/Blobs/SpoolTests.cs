@@ -24,7 +24,7 @@ public sealed class SpoolTests : IDisposable
     private Task<Spool> ReceiveAsync(Stream body, long? announced = null, long? max = null) => spools.ReceiveAsync(
         body, announced, max, () => new(StorageFault.FileTooLarge, "too large"), CancellationToken.None);
 
-    private static Task<StorageFault> FaultAsync(Func<Task> work) => TestStore.FaultAsync(work);
+    private static Task<StorageFault> FaultAsync(Func<Task> work) => TestUser.FaultAsync(work);
 
     private void AssertNothingLeft()
     {

@@ -1,4 +1,3 @@
-using Kosha.Storage.Accounts;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
@@ -7,19 +6,20 @@ namespace Kosha.Tests.Storage.Upkeep;
 /// <summary>Each broken promise is found, and named by the check that found it.</summary>
 public sealed class FsckTests(SharedPostgres postgres) : IAsyncLifetime
 {
-    private TestStore store = null!;
-    private Caller caller = null!;
+    private StorageFixture storage = null!;
+    private TestUser user = null!;
 
     public async ValueTask InitializeAsync()
     {
-        store = await TestStore.NewAsync(postgres);
-        caller = await store.NewCallerAsync();
-        await store.FolderAsync(caller, "folder");
-        await store.WriteAsync(caller, "folder/file", "content");
-        await store.FsckAsync();
+        storage = new(postgres);
+        await storage.InitializeAsync();
+        user = await storage.NewUserAsync();
+        await user.MakeFolderAsync("folder");
+        await user.PutAsync("folder/file", "content");
+        await storage.AssertCleanAsync();
     }
 
-    public ValueTask DisposeAsync() => store.DisposeAsync();
+    public ValueTask DisposeAsync() => storage.DisposeAsync();
 
     [Theory]
     [InlineData("update usage set bytes = bytes + 1", "usage is the sum")]
@@ -33,8 +33,8 @@ public sealed class FsckTests(SharedPostgres postgres) : IAsyncLifetime
     [InlineData("update file_nodes set is_folder = false where name = 'folder'", "folder of the same user")]
     public async Task A_broken_row_is_found(string sabotage, string check)
     {
-        await store.ExecuteAsync(sabotage);
-        Assert.Contains(check, Broken(await store.FsckAsync(clean: false)));
+        await storage.ExecuteAsync(sabotage);
+        Assert.Contains(check, Broken(await FsckAsync(clean: false)));
     }
 
     [Theory]
@@ -44,24 +44,31 @@ public sealed class FsckTests(SharedPostgres postgres) : IAsyncLifetime
     public async Task Wrong_bytes_are_found(string bytes)
     {
         File.WriteAllText(BlobFile, bytes);
-        Assert.Contains("has its bytes", Broken(await store.FsckAsync(clean: false)));
+        Assert.Contains("has its bytes", Broken(await FsckAsync(clean: false)));
     }
 
     [Fact]
     public async Task Missing_bytes_are_found()
     {
         File.Delete(BlobFile);
-        Assert.Contains("has its bytes", Broken(await store.FsckAsync(clean: false)));
+        Assert.Contains("has its bytes", Broken(await FsckAsync(clean: false)));
     }
 
     [Fact]
     public async Task A_foreign_object_is_reported_and_breaks_nothing()
     {
-        File.WriteAllText(Path.Combine(store.BlobFolder, "foreign"), "x");
-        Assert.Contains("foreign", await store.FsckAsync());
+        File.WriteAllText(Path.Combine(storage.BlobFolder, "foreign"), "x");
+        Assert.Contains("foreign", await FsckAsync(clean: true));
     }
 
-    private string BlobFile => Directory.GetFiles(store.BlobFolder, "*", SearchOption.AllDirectories).Single();
+    private async Task<string> FsckAsync(bool clean)
+    {
+        var (isClean, output) = await storage.FsckAsync();
+        Assert.True(isClean == clean, output);
+        return output;
+    }
+
+    private string BlobFile => Directory.GetFiles(storage.BlobFolder, "*", SearchOption.AllDirectories).Single();
 
     private static string Broken(string output) =>
         string.Join('\n', output.Split('\n').Where(line => line.StartsWith("BROKEN", StringComparison.Ordinal)));
