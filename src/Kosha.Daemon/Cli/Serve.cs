@@ -17,7 +17,7 @@ internal static class Serve
         await using var installation = await Installation.OpenAsync(
             options, new(What, Serves: true), logger, signals.Stopping);
         var password = await FirstAdministrator.EnsureAsync(installation, options.AdminPassword, signals.Stopping);
-        var blobs = await BlobStorage.OpenAsync(options, signals.Stopping);
+        var blobs = await BlobStorage.OpenAsync(options, serves: true, signals.Stopping);
         await using var app = WebHost.Build(options, installation, blobs, BlobStorage.OpenSpool(options), loggers);
         await app.StartAsync(signals.Stopping);
         Announce(options, Listening.Urls(app), installation.Folder, password);
