@@ -6,12 +6,17 @@ namespace Kosha.Daemon;
 /// <summary>Where bytes lie, as the settings say.</summary>
 internal static class BlobStorage
 {
+    /// <param name="options">Name the folder.</param>
+    /// <param name="serves">Also clears away what a crash left: for the daemon at its start alone.</param>
+    /// <param name="ct">Ends the check.</param>
     /// <exception cref="OperatorException">The store cannot be used.</exception>
-    public static async Task<IBlobStore> OpenAsync(KoshaOptions options, CancellationToken ct)
+    public static async Task<IBlobStore> OpenAsync(KoshaOptions options, bool serves, CancellationToken ct)
     {
         var store = new DiskBlobStore(options.BlobsDirectory);
         try
         {
+            if (serves)
+                store.Prepare();
             await store.CheckAsync(ct);
             return store;
         }

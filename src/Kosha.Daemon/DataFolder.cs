@@ -106,6 +106,23 @@ internal sealed class DataFolder
         }
     }
 
+    /// <summary>What the living holder of a folder does, without a touch on its lock; null if there is none.</summary>
+    public static string? LiveHolder(string path)
+    {
+        var (what, pid) = new DataFolder(path).Holder();
+        try
+        {
+            // The id may be another program's by now.
+            var isKosha = pid.Length > 0
+                && File.ReadAllText($"/proc/{pid}/cmdline").Contains("kosha", StringComparison.Ordinal);
+            return isKosha ? what : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Who took the lock last, and under which process id; empty if nobody knows.</summary>
     public (string What, string Pid) Holder()
     {
@@ -114,7 +131,7 @@ internal sealed class DataFolder
             var lines = File.ReadAllLines(this[HolderName]);
             return lines.Length < 2 ? ("", "") : (lines[0], lines[1]);
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return ("", "");
         }
@@ -136,5 +153,6 @@ internal sealed class DataFolder
             stream.Flush(flushToDisk: true);
         }
         File.Move(temporary, this[name], overwrite: true);
+        Native.SyncFolder(Path);
     }
 }

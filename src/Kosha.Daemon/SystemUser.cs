@@ -11,6 +11,9 @@ internal sealed record SystemUser(string Name, string UserId, string GroupId)
 {
     public const string KoshaName = "kosha";
 
+    private const string DataKey = "DataDirectory";
+    private const string BlobsKey = "Blobs:Directory";
+
     public static bool IsRoot => Native.EffectiveUserId() == 0;
 
     /// <summary>The user 'kosha'; null if the system has none.</summary>
@@ -33,17 +36,21 @@ internal sealed record SystemUser(string Name, string UserId, string GroupId)
         if (!IsRoot)
             return;
         var user = await FindAsync(ct) ?? await CreateAsync(ct);
-        foreach (var folder in Folders(options))
-            await user.TakeOverAsync(folder, ct);
+        foreach (var (key, folder) in Folders(options))
+            await user.TakeOverAsync(key, folder, ct);
         await user.CheckReachAsync(options, ct);
         user.Become(options, arguments);
     }
 
     // Blobs and spool lie in the data folder unless somebody put them elsewhere.
-    private static IEnumerable<string> Folders(KoshaOptions options) =>
-        new[] { options.DataDirectory, options.BlobsDirectory, options.SpoolDirectory }
-            .Where((folder, index) => index == 0
-                || !folder.StartsWith(options.DataDirectory + "/", StringComparison.Ordinal));
+    private static IEnumerable<(string Key, string Path)> Folders(KoshaOptions options) =>
+        new[]
+        {
+            (Key: DataKey, Path: options.DataDirectory),
+            (Key: BlobsKey, Path: options.BlobsDirectory),
+            (Key: "Spool:Directory", Path: options.SpoolDirectory),
+        }.Where(folder => folder.Key == DataKey
+            || !folder.Path.StartsWith(options.DataDirectory + "/", StringComparison.Ordinal));
 
     private static async Task<SystemUser> CreateAsync(CancellationToken ct)
     {
@@ -62,12 +69,12 @@ internal sealed record SystemUser(string Name, string UserId, string GroupId)
             + $"{output}\nMake it (useradd --system --user-group {KoshaName}), or start Kosha as an ordinary user.");
     }
 
-    private async Task TakeOverAsync(string folder, CancellationToken ct)
+    private async Task TakeOverAsync(string key, string folder, CancellationToken ct)
     {
         if (!Directory.Exists(folder))
         {
-            await CheckWayAsync(folder, ct);
-            CreateWithParents(folder);
+            await CheckWayAsync(key, folder, ct);
+            CreateWithParents(key, folder);
             await ChangeOwnerAsync(folder, ct);
             return;
         }
@@ -76,28 +83,40 @@ internal sealed record SystemUser(string Name, string UserId, string GroupId)
             return;
         if (owner != "0")
             throw new OperatorException($"{folder} belongs to another user (id {owner}), and Kosha does not take it "
-                + "away. Start Kosha as that user, or choose another folder with --DataDirectory=FOLDER.");
-        if (DataFolder.Refusal(folder) is { } refusal)
+                + $"away. Start Kosha as that user, or choose another folder with --{key}=FOLDER.");
+        if ((key == DataKey ? DataFolder.Refusal(folder) : Refusal(key, folder)) is { } refusal)
             throw new OperatorException(refusal);
         await ChangeOwnerAsync(folder, ct);
     }
 
+    // Blobs and spool have no mark; what lies in their folder shows whether it is Kosha's.
+    private static string? Refusal(string key, string folder)
+    {
+        var foreign = Directory.EnumerateFileSystemEntries(folder).Select(entry => Path.GetFileName(entry))
+            .FirstOrDefault(name => name != "lost+found" && !(key == BlobsKey
+                ? name == "tmp" || name.Length == 2 && name.All(char.IsAsciiHexDigitLower)
+                : name.EndsWith(".spool", StringComparison.Ordinal)));
+        return foreign is null ? null
+            : $"{key}: the folder {folder} is not Kosha's and not empty (it holds '{foreign}'). Choose an empty or a "
+                + $"new folder with --{key}=FOLDER.";
+    }
+
     // Before anything is made: what lies below a private folder would be out of reach.
-    private async Task CheckWayAsync(string folder, CancellationToken ct)
+    private async Task CheckWayAsync(string key, string folder, CancellationToken ct)
     {
         var existing = folder;
         while (!Directory.Exists(existing))
             existing = Path.GetDirectoryName(existing)!;
         if (!await MayAsync("-x", existing, ct))
-            throw OutOfReach(folder);
+            throw OutOfReach(key, folder);
     }
 
-    private OperatorException OutOfReach(string folder) =>
+    private OperatorException OutOfReach(string key, string folder) =>
         new($"Started by root, Kosha runs as the user '{Name}', who cannot reach or write {folder}. Choose a folder "
-            + "that is not below a private one such as /root with --DataDirectory=FOLDER, or start Kosha as an "
+            + $"that is not below a private one such as /root with --{key}=FOLDER, or start Kosha as an "
             + "ordinary user.");
 
-    private static void CreateWithParents(string folder)
+    private static void CreateWithParents(string key, string folder)
     {
         try
         {
@@ -107,7 +126,7 @@ internal sealed record SystemUser(string Name, string UserId, string GroupId)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new OperatorException($"The folder {folder} cannot be made ({e.Message}). Choose another with "
-                + "--DataDirectory=FOLDER.", e);
+                + $"--{key}=FOLDER.", e);
         }
     }
 
@@ -133,10 +152,10 @@ internal sealed record SystemUser(string Name, string UserId, string GroupId)
                     + $"{file}. Put the program where everybody may read it, such as /opt/kosha, or start it as an "
                     + "ordinary user.");
         }
-        foreach (var folder in Folders(options))
+        foreach (var (key, folder) in Folders(options))
         {
             if (!await MayAsync("-w", folder, ct))
-                throw OutOfReach(folder);
+                throw OutOfReach(key, folder);
         }
     }
 

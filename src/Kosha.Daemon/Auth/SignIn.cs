@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Kosha.Storage.Accounts;
@@ -87,22 +88,16 @@ internal sealed class SignIn(
             await appPasswords.TouchAsync(caller.AppPasswordId!.Value, ct);
             return new(caller);
         }
-        if (Interlocked.Increment(ref waiting) > WaitingVerifies)
-        {
-            Interlocked.Decrement(ref waiting);
+        var stored = await users.FindPasswordAsync(credential.Name, ct);
+        string[] subjects = [SubjectOf(stored, credential.Name, address), address];
+        // Before the queue, so that a client over its limit keeps nobody waiting.
+        if (await failures.WaitAsync(subjects, Limits, ct) is { } wait)
+            return new(Caller: null, wait);
+        if (!await EnterAsync(ct))
             return new(Caller: null, BusyRetry, IsBusy: true);
-        }
         try
         {
-            await verifies.WaitAsync(ct);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref waiting);
-        }
-        try
-        {
-            return await VerifyPasswordAsync(credential, address, ct);
+            return await VerifyPasswordAsync(stored, credential.Password, subjects, ct);
         }
         finally
         {
@@ -110,15 +105,29 @@ internal sealed class SignIn(
         }
     }
 
-    private async Task<SignInResult> VerifyPasswordAsync(
-        BasicCredential credential, string address, CancellationToken ct)
+    // Waits for a slot to verify in; false if too many wait already.
+    private async Task<bool> EnterAsync(CancellationToken ct)
     {
-        string[] subjects = [SubjectOf(credential.Name, address), address];
-        // Looked up in the slot, so that guesses in parallel overshoot the limit by no more than the slots.
+        try
+        {
+            if (Interlocked.Increment(ref waiting) > WaitingVerifies)
+                return false;
+            await verifies.WaitAsync(ct);
+            return true;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref waiting);
+        }
+    }
+
+    private async Task<SignInResult> VerifyPasswordAsync(
+        StoredPassword? stored, string password, string[] subjects, CancellationToken ct)
+    {
+        // Looked up again in the slot, so that guesses in parallel overshoot the limit by no more than the slots.
         if (await failures.WaitAsync(subjects, Limits, ct) is { } wait)
             return new(Caller: null, wait);
-        var stored = await users.FindPasswordAsync(credential.Name, ct);
-        if (!Passwords.Verify(stored?.PasswordHash, credential.Password))
+        if (!Passwords.Verify(stored?.PasswordHash, password))
         {
             await failures.CountAsync(subjects, ct);
             return SignInResult.Refused;
@@ -127,9 +136,12 @@ internal sealed class SignIn(
         return new(new Caller(stored!.UserId, stored.CredentialStamp));
     }
 
-    // A hash, because people type passwords into the field of the name.
-    private static string SubjectOf(string name, string address)
+    // One count for a user, however the name is written. The name of nobody is hashed, because people type passwords
+    // into its field.
+    private static string SubjectOf(StoredPassword? stored, string name, string address)
     {
+        if (stored is not null)
+            return string.Create(CultureInfo.InvariantCulture, $"user {stored.UserId}@{address}");
         var folded = Encoding.UTF8.GetBytes(name.ToUpperInvariant());
         return $"{Convert.ToBase64String(SHA256.HashData(folded))}@{address}";
     }

@@ -43,6 +43,16 @@ internal sealed class CommandLine(KoshaOptions options, IReadOnlyList<string> ar
         return await work(installation, signals.Stopping);
     }
 
+    /// <summary>The same with input, which is read before anything is opened that others wait for.</summary>
+    public async Task<int> RunAsync<T>(
+        string what, Func<T> readInput, Func<Installation, T, CancellationToken, Task> work)
+    {
+        // Not before root has become another user: that begins the program anew.
+        await PrepareAsync();
+        var input = readInput();
+        return await RunAsync(what, (installation, ct) => work(installation, input, ct));
+    }
+
     /// <inheritdoc cref="RunAsync(string, Func{Installation, CancellationToken, Task{int}})"/>
     public Task<int> RunAsync(string what, Func<Installation, CancellationToken, Task> work) =>
         RunAsync(what, async (installation, ct) =>

@@ -22,7 +22,9 @@ internal static class ConfigCommands
         await Console.Out.WriteLineAsync();
         var problems = new List<string>(options.Problems);
         problems.AddRange(FolderProblems(options));
-        problems.AddRange(Listening.Problems(options));
+        // A running daemon has the addresses itself.
+        if (DataFolder.LiveHolder(options.DataDirectory) != Serve.What)
+            problems.AddRange(Listening.Problems(options));
         if (options.DatabaseConnectionString is null)
             problems.AddRange(await ClusterProblemsAsync(options, ct));
         foreach (var problem in problems)

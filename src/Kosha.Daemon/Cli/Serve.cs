@@ -9,6 +9,9 @@ internal static class Serve
 {
     public const string What = "kosha serve";
 
+    /// <summary>For handlers whose clients have been cut off already.</summary>
+    private static readonly TimeSpan HandlersPatience = TimeSpan.FromSeconds(10);
+
     public static async Task<int> RunAsync(KoshaOptions options, StopSignals signals)
     {
         using var log = ConsoleLog.ForDaemon(options);
@@ -17,15 +20,31 @@ internal static class Serve
         await using var installation = await Installation.OpenAsync(
             options, new(What, Serves: true), logger, signals.Stopping);
         var password = await FirstAdministrator.EnsureAsync(installation, options.AdminPassword, signals.Stopping);
-        var blobs = await BlobStorage.OpenAsync(options, signals.Stopping);
+        var blobs = await BlobStorage.OpenAsync(options, serves: true, signals.Stopping);
         await using var app = WebHost.Build(options, installation, blobs, BlobStorage.OpenSpool(options), loggers);
-        await app.StartAsync(signals.Stopping);
+        await StartAsync(app, signals.Stopping);
         Announce(options, Listening.Urls(app), installation.Folder, password);
         await WaitAsync(app.Lifetime.ApplicationStopping, signals.Stopping);
         logger.LogInformation(
             "Stopping: running requests may finish for {Seconds} s.", options.ShutdownGrace.TotalSeconds);
         await StopAsync(app, options.ShutdownGrace, signals.Hurrying);
+        var running = app.Services.GetRequiredService<RunningRequests>();
+        if (await running.WaitForEndAsync(HandlersPatience, TimeProvider.System) is > 0 and var left)
+            logger.LogWarning("{Count} requests do not end; the database stops under them.", left);
         return 0;
+    }
+
+    private static async Task StartAsync(WebApplication app, CancellationToken ct)
+    {
+        try
+        {
+            await app.StartAsync(ct);
+        }
+        catch (IOException e)
+        {
+            // An address that was free when Kosha looked.
+            throw new OperatorException($"Http:Listen: {e.Message}", e);
+        }
     }
 
     private static void Announce(KoshaOptions options, IReadOnlyList<Uri> urls, DataFolder folder, string? password)

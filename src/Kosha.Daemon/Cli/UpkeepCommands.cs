@@ -11,7 +11,7 @@ internal static class UpkeepCommands
         var command = new Command("fsck", "Check the tree, the usage and the bytes of every blob. Changes nothing.");
         command.SetAction((_, _) => line.RunAsync("kosha fsck", async (installation, ct) =>
         {
-            var blobs = await BlobStorage.OpenAsync(line.Options, ct);
+            var blobs = await BlobStorage.OpenAsync(line.Options, serves: false, ct);
             return await new Fsck(installation.Database, blobs).RunAsync(Console.Out, ct) ? 0 : 1;
         }));
         return command;

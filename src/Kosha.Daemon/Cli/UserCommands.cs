@@ -39,8 +39,8 @@ internal static class UserCommands
         };
         var email = new Option<string?>("--email") { Description = "The user may sign in by this too." };
         var command = new Command("add", "Add a user.") { name, PasswordStdin(), admin, plan, email };
-        command.SetAction((parsed, _) => line.RunAsync("kosha user add", (installation, ct) =>
-            installation.Users.AddAsync(new(parsed.GetRequiredValue(name), ReadPasswordHash())
+        command.SetAction((parsed, _) => line.RunAsync("kosha user add", ReadPasswordHash, (installation, hash, ct) =>
+            installation.Users.AddAsync(new(parsed.GetRequiredValue(name), hash)
             {
                 Email = parsed.GetValue(email),
                 IsAdmin = parsed.GetValue(admin),
@@ -71,12 +71,15 @@ internal static class UserCommands
     {
         var name = Name();
         var command = new Command("passwd", "Set a new password. The old one ends at once.") { name, PasswordStdin() };
-        command.SetAction((parsed, _) => line.RunAsync("kosha user passwd", async (installation, ct) =>
+        command.SetAction((parsed, _) =>
         {
             var username = parsed.GetRequiredValue(name);
-            await installation.Users.SetPasswordAsync(username, ReadPasswordHash(), ct);
-            FirstAdministrator.ForgetPassword(installation.Folder, username);
-        }));
+            return line.RunAsync("kosha user passwd", ReadPasswordHash, async (installation, hash, ct) =>
+            {
+                await installation.Users.SetPasswordAsync(username, hash, ct);
+                FirstAdministrator.ForgetPassword(installation.Folder, username);
+            });
+        });
         return command;
     }
 

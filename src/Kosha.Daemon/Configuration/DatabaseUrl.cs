@@ -29,6 +29,8 @@ internal static class DatabaseUrl
             var settings = new NpgsqlConnectionStringBuilder(ToConnectionString(text));
             if (!string.IsNullOrEmpty(settings.Password))
                 settings.Password = "***";
+            if (!string.IsNullOrEmpty(settings.SslPassword))
+                settings.SslPassword = "***";
             return settings.ConnectionString;
         }
         catch (FormatException)
@@ -84,8 +86,14 @@ internal static class DatabaseUrl
             case "connect_timeout":
                 settings["Timeout"] = value;
                 break;
-            case "application_name" or "channel_binding" or "target_session_attrs":
-                // Kosha names itself, and the other two change nothing for a server that it can use.
+            case "sslpassword":
+                settings.SslPassword = value;
+                break;
+            case "channel_binding":
+                settings["Channel Binding"] = value;
+                break;
+            case "application_name" or "target_session_attrs":
+                // Kosha names itself, and needs a server that it can write to in any case.
                 break;
             case "host" or "port" or "user" or "password" or "dbname" or "options":
                 settings[name switch { "user" => "Username", "dbname" => "Database", _ => name }] = value;

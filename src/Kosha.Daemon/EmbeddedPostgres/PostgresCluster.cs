@@ -19,6 +19,8 @@ internal sealed class PostgresCluster
     private static readonly TimeSpan OrphanPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan OrphanLimit = TimeSpan.FromMinutes(5);
 
+    private static readonly string[] Troubles = ["ERROR:", "FATAL:", "PANIC:"];
+
     private readonly DataFolder folder;
 
     public PostgresCluster(DataFolder folder)
@@ -96,7 +98,8 @@ internal sealed class PostgresCluster
     private async Task RunAsync(string file, string[] arguments, string input, CancellationToken ct)
     {
         var (exitCode, output) = await ChildProcess.RunAsync(file, arguments, folder.Path, ct, input);
-        if (exitCode != 0)
+        // A server without a listener says that a statement failed, and ends well all the same.
+        if (exitCode != 0 || Troubles.Any(trouble => output.Contains(trouble, StringComparison.Ordinal)))
             throw new OperatorException($"The private PostgreSQL cannot be made in {folder.Path}. "
                 + $"{Path.GetFileName(file)} says:\n{output}");
     }

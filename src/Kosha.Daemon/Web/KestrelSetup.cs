@@ -37,14 +37,16 @@ internal static class KestrelSetup
     {
         kestrel.AddServerHeader = false;
         var limits = kestrel.Limits;
-        limits.MaxRequestBufferSize = 4 * 1024 * 1024;
-        limits.MaxResponseBufferSize = 1024 * 1024;
+        limits.MaxRequestBufferSize = 1024 * 1024;
+        limits.MaxResponseBufferSize = 512 * 1024;
         limits.MaxRequestLineSize = MaxRequestLineBytes;
         limits.MaxRequestHeadersTotalSize = MaxHeaderBytes;
         limits.MaxConcurrentConnections = MaxConnections;
         // Quota limits uploads, and IdleBodyLimit those that stand still; an average rate would cut off slow lines.
         limits.MaxRequestBodySize = null;
         limits.MinRequestBodyDataRate = null;
+        // A player may pause for a while; a client that never reads on must not hold its connection for ever.
+        limits.MinResponseDataRate = new(bytesPerSecond: 1024, gracePeriod: TimeSpan.FromMinutes(2));
     }
 
     private static void SetProtocols(

@@ -9,15 +9,27 @@ namespace Kosha.Daemon.Web;
 internal static class Listening
 {
     /// <summary>Why these addresses cannot be had, one line each.</summary>
-    public static IReadOnlyList<string> Problems(KoshaOptions options) =>
-        [.. options.HttpListen.Select(Problem).OfType<string>()];
+    public static IReadOnlyList<string> Problems(KoshaOptions options)
+    {
+        // All open together, because they may be in each other's way.
+        var open = new List<Socket>();
+        try
+        {
+            return [.. options.HttpListen.Select(address => Problem(address, open)).OfType<string>()];
+        }
+        finally
+        {
+            open.ForEach(socket => socket.Dispose());
+        }
+    }
 
-    private static string? Problem(ListenAddress address)
+    private static string? Problem(ListenAddress address, List<Socket> open)
     {
         try
         {
-            using var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(
+            var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(
                 new IPEndPoint(address.Address, address.Port));
+            open.Add(socket);
             socket.Listen(1);
             return null;
         }
@@ -25,7 +37,9 @@ internal static class Listening
         {
             return $"Http:Listen: {address} cannot be used: " + e.SocketErrorCode switch
             {
-                SocketError.AddressAlreadyInUse => "another program listens there. Stop it, or choose another port, "
+                SocketError.AddressAlreadyInUse => (open.Exists(socket => HasPort(socket, address.Port))
+                        ? "another address of this list takes it too. Remove one of the two, or choose another port, "
+                        : "another program listens there. Stop it, or choose another port, ")
                     + $"such as --Http:Listen={address with { Port = Other(address.Port) }}.",
                 SocketError.AccessDenied => "ports below 1024 need a right that this user has not. Choose a higher "
                     + $"one, such as --Http:Listen={address with { Port = Other(address.Port) }}.",
@@ -34,6 +48,8 @@ internal static class Listening
             };
         }
     }
+
+    private static bool HasPort(Socket socket, int port) => ((IPEndPoint)socket.LocalEndPoint!).Port == port;
 
     private static int Other(int port) => port is < 1024 or > 65_000 ? 8080 : port + 1;
 

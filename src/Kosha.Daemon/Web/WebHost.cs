@@ -23,6 +23,7 @@ internal static class WebHost
         AddServices(builder.Services, installation, blobs, spools);
         KestrelSetup.Use(builder, options, installation.Folder);
         var app = builder.Build();
+        app.Use(app.Services.GetRequiredService<RunningRequests>().InvokeAsync);
         if (options.HttpTrustedProxies.Count > 0)
             app.UseForwardedHeaders(Forwarded(options));
         app.UseMiddleware<FailedRequests>();
@@ -52,6 +53,7 @@ internal static class WebHost
         services.AddSingleton(spools);
         services.AddSingleton<Vault>();
         services.AddSingleton<Readiness>();
+        services.AddSingleton<RunningRequests>();
     }
 
     private static ForwardedHeadersOptions Forwarded(KoshaOptions options)

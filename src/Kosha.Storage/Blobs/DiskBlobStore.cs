@@ -26,26 +26,59 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         return generation == 1 ? $"{hex[..2]}/{hex[2..4]}/{hex}" : $"{hex[..2]}/{hex[2..4]}/{hex}.{generation}";
     }
 
-    public async Task CheckAsync(CancellationToken ct)
+    /// <summary>For the start of a daemon: makes the folder and removes what a crash left in it.</summary>
+    /// <exception cref="StorageException"><see cref="StorageFault.Unavailable"/></exception>
+    public void Prepare()
     {
         try
         {
             Directory.CreateDirectory(Path.Combine(directory, TemporaryFolder), OwnerOnly);
             SpoolFolder.RemoveUnused(Directory.EnumerateFiles(Path.Combine(directory, TemporaryFolder)));
-            var probe = NewTemporaryPath();
-            await File.WriteAllTextAsync(probe, "probe", ct);
-            if (!Posix.TryRename(probe, probe + ".renamed")
-                || await File.ReadAllTextAsync(probe + ".renamed", ct) != "probe")
-                throw new IOException("A probe file did not come back as it was written.");
-            File.Delete(probe + ".renamed");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable(e);
+        }
+    }
+
+    public async Task CheckAsync(CancellationToken ct)
+    {
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(directory, TemporaryFolder), OwnerOnly);
+            await ProbeAsync(NewTemporaryPath(), ct);
             Posix.SyncFolder(directory);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new StorageException(StorageFault.Unavailable,
-                $"The blob folder {directory} cannot be used: {e.Message}", e);
+            throw Unusable(e);
         }
     }
+
+    private static async Task ProbeAsync(string path, CancellationToken ct)
+    {
+        var renamed = path + ".renamed";
+        // Held open to its end: another process that removes what a crash left passes over it.
+        await using var probe = NewTemporaryFile(path);
+        try
+        {
+            await probe.WriteAsync("probe"u8.ToArray(), ct);
+            if (!Posix.TryRename(path, renamed) || await File.ReadAllTextAsync(renamed, ct) != "probe")
+                throw new IOException("A probe file did not come back as it was written.");
+        }
+        finally
+        {
+            File.Delete(path);
+            File.Delete(renamed);
+        }
+    }
+
+    // Sharing is an advisory lock, by which SpoolFolder.RemoveUnused knows that somebody is at work.
+    private static FileStream NewTemporaryFile(string path) =>
+        new(path, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+
+    private StorageException Unusable(Exception e) => new(StorageFault.Unavailable,
+        $"The blob folder {directory} cannot be used: {e.Message}", e);
 
     public async Task PutAsync(string key, Spool spool, CancellationToken ct)
     {
@@ -88,13 +121,11 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         var temporary = NewTemporaryPath();
         try
         {
-            await using (var target = new FileStream(
-                temporary, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite, 0))
-            {
-                await using var source = spool.OpenRead();
-                await source.CopyToAsync(target, 1024 * 1024, ct);
-                target.Flush(flushToDisk: true);
-            }
+            await using var target = NewTemporaryFile(temporary);
+            await using var source = spool.OpenRead();
+            await source.CopyToAsync(target, 1024 * 1024, ct);
+            target.Flush(flushToDisk: true);
+            // While it is open and so locked, or a daemon that starts just now would take it for a leftover.
             if (!Posix.TryRename(temporary, path))
                 throw new IOException($"{path} lies on another file system than {temporary}.");
         }

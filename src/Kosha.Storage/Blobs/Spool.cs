@@ -26,6 +26,7 @@ public sealed class Spool : IAsyncDisposable
     private SafeFileHandle? file;
     private string? path;
     private long reservedBytes;
+    private long lookedAtBytes;
 
     internal Spool(SpoolFolder folder) => this.folder = folder;
 
@@ -130,6 +131,12 @@ public sealed class Spool : IAsyncDisposable
     {
         if (size <= reservedBytes)
             return;
+        // What was announced has its space already.
+        if (size - lookedAtBytes >= SpoolFolder.LookEvery && file is not null)
+        {
+            folder.RequireFree(size - reservedBytes);
+            lookedAtBytes = size;
+        }
         folder.Reserve(size - reservedBytes);
         reservedBytes = size;
     }

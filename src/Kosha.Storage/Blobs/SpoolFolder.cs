@@ -9,7 +9,15 @@ namespace Kosha.Storage.Blobs;
 /// <param name="maxBytes">Limit of all temporary files of this daemon together, in bytes.</param>
 public sealed class SpoolFolder(string directory, long maxBytes)
 {
+    /// <summary>How much a body of unknown length may grow before the free space is looked at again.</summary>
+    internal const long LookEvery = 64L << 20;
+
     private const string Extension = ".spool";
+
+    /// <summary>Left for others on the same disk: a full one stops Postgres. Of a small disk a part of it.</summary>
+    private const long KeepFreeBytes = 1L << 30;
+    private const long SmallDiskBytes = 20L << 30;
+    private const int SmallDiskPart = 20;
 
     private long reservedBytes;
 
@@ -76,6 +84,7 @@ public sealed class SpoolFolder(string directory, long maxBytes)
     /// <summary>A new file with its space on the disk. The caller has reserved as much.</summary>
     internal (string Path, SafeFileHandle Handle) CreateFile(long bytes)
     {
+        RequireFree(bytes);
         var path = System.IO.Path.Combine(directory, Guid.NewGuid().ToString("N") + Extension);
         // A shared lock: RemoveUnused is kept out by it, and readers are not once the file has become a blob.
         var file = File.OpenHandle(
@@ -93,6 +102,17 @@ public sealed class SpoolFolder(string directory, long maxBytes)
         }
     }
 
+    /// <summary>Refuses if the disk would be too full with as many more bytes.</summary>
+    /// <exception cref="StorageException"><see cref="StorageFault.NoSpace"/></exception>
+    internal void RequireFree(long bytes)
+    {
+        var disk = new DriveInfo(directory);
+        var total = disk.TotalSize;
+        var keep = total < SmallDiskBytes ? total / SmallDiskPart : KeepFreeBytes;
+        if (disk.AvailableFreeSpace - bytes < keep)
+            throw NoSpace();
+    }
+
     internal void Reserve(long bytes)
     {
         if (Interlocked.Add(ref reservedBytes, bytes) <= maxBytes)
@@ -104,6 +124,6 @@ public sealed class SpoolFolder(string directory, long maxBytes)
 
     internal void Release(long bytes) => Interlocked.Add(ref reservedBytes, -bytes);
 
-    internal static StorageException NoSpace(IOException e) =>
+    internal static StorageException NoSpace(IOException? e = null) =>
         new(StorageFault.NoSpace, "The server's disk is full. Nothing was changed.", e);
 }

@@ -71,6 +71,8 @@ public sealed class CredentialFormTests
     [InlineData("Basic")]
     [InlineData("Basic ???")]
     [InlineData("Basic am8=")]
+    [InlineData("Basic agA6cA==")]
+    [InlineData("Basic au+/vjpw")]
     public void Other_headers_are_no_credential(string? header) => Assert.Null(BasicCredential.Parse(header));
 
     [Fact]

@@ -25,6 +25,15 @@ public sealed class DatabaseUrlTests
         Assert.Equal(("/var/run/postgresql", "jo", "kosha"), (read.Host, read.Username, read.Database));
     }
 
+    [Fact]
+    public void Channel_binding_is_kept_and_the_key_s_password_is_masked()
+    {
+        const string Url = "postgres://jo:s3cret@host/x?channel_binding=require&sslpassword=s3cret";
+        var read = new NpgsqlConnectionStringBuilder(DatabaseUrl.ToConnectionString(Url));
+        Assert.Equal(ChannelBinding.Require, read.ChannelBinding);
+        Assert.DoesNotContain("s3cret", DatabaseUrl.Mask(Url));
+    }
+
     [Theory]
     [InlineData("postgres://jo:s3cret@host:port/x")]
     [InlineData("postgres://jo:s3cret@host/x?sslmode=maybe")]

@@ -53,7 +53,7 @@ public sealed class WebPartsTests
     public void Events_for_machines_are_one_line_of_JSON()
     {
         var output = new StringWriter();
-        using (var log = new LoggerConfiguration().WriteTo.Sink(new Formatted(output)).CreateLogger())
+        using (var log = new LoggerConfiguration().WriteTo.Sink(new Formatted(output, new ClefFormatter())).CreateLogger())
             log.Error(new InvalidOperationException("bad\nluck"), "Said {What} {Times}", "\"hi\"\n", 2);
         var line = Assert.Single(output.ToString().TrimEnd('\n').Split('\n'));
         var read = JsonDocument.Parse(line).RootElement;
@@ -64,10 +64,20 @@ public sealed class WebPartsTests
         Assert.True(read.GetProperty("@t").TryGetDateTimeOffset(out _));
     }
 
-    private sealed class Formatted(TextWriter output) : Serilog.Core.ILogEventSink
+    [Fact]
+    public void An_event_for_people_is_one_line_whatever_a_client_puts_into_it()
     {
-        private readonly ClefFormatter formatter = new();
+        var output = new StringWriter();
+        using (var log = new LoggerConfiguration().WriteTo
+            .Sink(new Formatted(output, new LineFormatter())).CreateLogger())
+            log.Information("GET {Path}", "/a\n12:00:00 ERR forged\u001b[31m");
+        var line = Assert.Single(output.ToString().TrimEnd('\n').Split('\n'));
+        Assert.EndsWith("INF GET /a\\u000A12:00:00 ERR forged\\u001B[31m", line, StringComparison.Ordinal);
+    }
 
+    private sealed class Formatted(TextWriter output, Serilog.Formatting.ITextFormatter formatter)
+        : Serilog.Core.ILogEventSink
+    {
         public void Emit(Serilog.Events.LogEvent logEvent) => formatter.Format(logEvent, output);
     }
 }

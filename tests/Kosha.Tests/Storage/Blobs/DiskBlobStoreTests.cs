@@ -31,8 +31,22 @@ public sealed class DiskBlobStoreTests : BlobStoreContract
         await File.WriteAllTextAsync(left, "half a blob");
         await using var inUse = new FileStream(used, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite);
         await new DiskBlobStore(Folder["blobs"]).CheckAsync(None);
+        Assert.True(File.Exists(left));
+        new DiskBlobStore(Folder["blobs"]).Prepare();
         Assert.False(File.Exists(left));
         Assert.True(File.Exists(used));
+    }
+
+    [Fact]
+    public async Task Checks_at_once_do_not_disturb_each_other()
+    {
+        await Store.CheckAsync(None);
+        await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => Task.Run(async () =>
+        {
+            var other = new DiskBlobStore(Folder["blobs"]);
+            await other.CheckAsync(None);
+        })));
+        Assert.Empty(Directory.GetFiles(Path.Combine(Folder["blobs"], "tmp")));
     }
 
     [Fact]
