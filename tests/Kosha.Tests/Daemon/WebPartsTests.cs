@@ -53,7 +53,8 @@ public sealed class WebPartsTests
     public void Events_for_machines_are_one_line_of_JSON()
     {
         var output = new StringWriter();
-        using (var log = new LoggerConfiguration().WriteTo.Sink(new Formatted(output, new ClefFormatter())).CreateLogger())
+        var sink = new Formatted(output, new ClefFormatter());
+        using (var log = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger())
             log.Error(new InvalidOperationException("bad\nluck"), "Said {What} {Times}", "\"hi\"\n", 2);
         var line = Assert.Single(output.ToString().TrimEnd('\n').Split('\n'));
         var read = JsonDocument.Parse(line).RootElement;
