@@ -48,15 +48,18 @@ internal sealed class DataFolder
     /// <summary>Why an existing folder may not become Kosha's; null if it may.</summary>
     public static string? Refusal(string path)
     {
-        if (File.Exists(System.IO.Path.Combine(path, LockName)))
+        if (IsKoshas(path))
             return null;
         // A fresh file system has a lost+found, and another Kosha may be looking at the folder just now.
         var foreign = Directory.EnumerateFileSystemEntries(path).Select(entry => System.IO.Path.GetFileName(entry))
             .FirstOrDefault(name => name != "lost+found" && !name.StartsWith(ProbePrefix, StringComparison.Ordinal));
-        return foreign is null ? null
+        // What was found may be the work of another Kosha that took the folder meanwhile: its lock comes first.
+        return foreign is null || IsKoshas(path) ? null
             : $"The folder {path} is not Kosha's and not empty (it holds '{foreign}'). Choose an empty or a new folder "
             + "with --DataDirectory=FOLDER.";
     }
+
+    private static bool IsKoshas(string path) => File.Exists(System.IO.Path.Combine(path, LockName));
 
     /// <summary>Writes and removes a file.</summary>
     public static void Probe(string path)
