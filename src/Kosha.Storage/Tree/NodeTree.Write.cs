@@ -113,6 +113,7 @@ public sealed partial class NodeTree
             var node = await results.ReadSingleOrDefaultAsync<FileNode>() ?? throw new LostRaceException();
             if (await results.ReadSingleOrDefaultAsync<bool?>() is null)
                 throw UsageTable.Exceeded(parameters.bytes);
+            Steps.Reached(Steps.Naming, claim?.Key);
             return new(node, Created: old is null);
         }
         catch (PostgresException e)
