@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Kosha.Storage;
 using Kosha.Storage.Blobs;
 using Kosha.Storage.Upkeep;
@@ -144,6 +145,6 @@ internal static class BlobCommands
     private static void Print(params (long Count, string What)[] lines)
     {
         foreach (var (count, what) in lines)
-            Console.Out.WriteLine($"{count,16:N0}  {what}");
+            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count,16:N0}  {what}"));
     }
 }

@@ -118,7 +118,7 @@ public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
             await output.WriteLineAsync(
                 $"note    {strange.Count} objects in the store are foreign to Kosha, for example {strange[0]}");
         foreach (var (name, value) in await rows.FiguresAsync(ct))
-            await output.WriteLineAsync($"{value,20:N0}  {name}");
+            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{value,20:N0}  {name}"));
     }
 
     private async Task<long> PrintAsync(int invariant, string name, IReadOnlyList<string> broken)

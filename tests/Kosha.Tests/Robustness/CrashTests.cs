@@ -1,5 +1,4 @@
-using System.Collections.Concurrent;
-using System.Security.Cryptography;
+using System.Globalization;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
@@ -7,96 +6,108 @@ namespace Kosha.Tests.Robustness;
 
 /// <summary>kill -9 in the middle of 16 writers, again and again, with Postgres as durable as it ships.</summary>
 [Collection(Alone.Name)]
-public sealed class CrashTests
+public sealed class CrashTests(SharedPostgres postgres)
 {
-    private const int Writers = 16;
-
-    /// <summary>What may stand under a name: the last content acknowledged, or one tried since then.</summary>
-    private sealed record Expected(string? Acknowledged, IReadOnlyList<string> Tried);
-
     [Fact]
     public async Task Every_acknowledged_file_is_whole_after_kill_9()
     {
-        var seed = Random.Shared.Next();
-        Figures.Show($"seed {seed}");
-        var random = new Random(seed);
-        var files = new ConcurrentDictionary<string, Expected>();
+        var writers = new CrashingWriters();
         await using var kosha = await KoshaProcess.StartNewAsync();
         var user = await kosha.NewUserAsync();
-        var acknowledged = 0;
         for (var round = 1; round <= TestSize.Pick(15, 100); round++)
         {
             using (var drive = kosha.Drive(user))
-                acknowledged += await WriteUntilKilledAsync(kosha, drive, files, random);
+            {
+                await writers.WriteAsync(drive, async () =>
+                {
+                    await writers.MoreAsync(writers.Next(20, 200));
+                    await kosha.KillAsync();
+                });
+            }
             await kosha.StartAsync();
-            using (var drive = kosha.Drive(user))
-                await VerifyAsync(drive, files);
-            (await kosha.CommandAsync("fsck")).MustSucceed();
+            await VerifyAsync(kosha, user, writers);
         }
-        Figures.Show($"{files.Count} names, {acknowledged} acknowledged writes");
-        Assert.True(acknowledged > 20, "Hardly anything was written.");
+        Assert.True(writers.Acknowledged > 20, "Hardly anything was written.");
+        await AssertNoOrphansAsync(kosha);
         await kosha.StopAsync();
     }
 
-    private static async Task<int> WriteUntilKilledAsync(
-        KoshaProcess kosha, DavClient drive, ConcurrentDictionary<string, Expected> files, Random random)
+    [Fact]
+    public async Task Every_acknowledged_file_is_whole_after_kill_9_of_postgres()
     {
-        using var killed = new CancellationTokenSource();
-        var acknowledged = 0;
-        var writers = Enumerable.Range(0, Writers).Select(writer =>
+        var writers = new CrashingWriters();
+        await using var kosha = await KoshaProcess.StartNewAsync();
+        var user = await kosha.NewUserAsync();
+        for (var round = 1; round <= TestSize.Pick(5, 20); round++)
         {
-            var own = new Random(random.Next());
-            return Task.Run(async () =>
+            using var drive = kosha.Drive(user);
+            await writers.WriteAsync(drive, async () =>
             {
-                while (!killed.IsCancellationRequested && await WriteOneAsync(drive, files, own, writer))
-                    Interlocked.Increment(ref acknowledged);
+                await writers.MoreAsync(writers.Next(20, 200));
+                ProcessTree.Signal(kosha.PostmasterPid!.Value, ProcessTree.SigKill);
+                // Through the outage and on.
+                await writers.MoreAsync(20);
             });
-        }).ToList();
-        var enough = random.Next(20, 200);
-        await Eventually.TrueAsync($"{enough} files are written", () => Volatile.Read(ref acknowledged) >= enough, 60);
-        await kosha.KillAsync();
-        await killed.CancelAsync();
-        await Task.WhenAll(writers);
-        return acknowledged;
+            await VerifyAsync(kosha, user, writers);
+        }
+        await AssertNoOrphansAsync(kosha);
+        await kosha.StopAsync();
     }
 
-    // Every writer has names of its own, new ones and ones to overwrite; contents are shared among all, so that one
-    // writer's bytes are often there already.
-    private static async Task<bool> WriteOneAsync(
-        DavClient drive, ConcurrentDictionary<string, Expected> files, Random random, int writer)
+    /// <summary>The numbered steps of the vault, and what lies between them.</summary>
+    [Theory]
+    [InlineData("vault.looked")]
+    [InlineData("vault.received")]
+    [InlineData("vault.compared")]
+    [InlineData("vault.claimed")]
+    [InlineData("disk.renamed")]
+    [InlineData("vault.stored")]
+    [InlineData("vault.naming")]
+    [InlineData("vault.named")]
+    public async Task Every_acknowledged_file_is_whole_after_an_end_at(string step)
     {
-        var name = $"w{writer}-{random.Next(40)}";
-        var content = new byte[random.Next(5) switch { 0 => random.Next(64), 1 => random.Next(400_000), _ => 4096 }];
-        new Random(random.Next(200)).NextBytes(content);
-        var hash = HashOf(content);
-        var before = files.GetValueOrDefault(name, new(null, []));
-        files[name] = before with { Tried = [.. before.Tried, hash] };
-        try
+        var writers = new CrashingWriters();
+        await using var kosha = await KoshaProcess.StartNewAsync();
+        var user = await kosha.NewUserAsync();
+        for (var round = 1; round <= TestSize.Pick(1, 10); round++)
         {
-            (await drive.PutAsync(name, content)).Must(201, 204);
+            await kosha.StopAsync();
+            kosha.CrashAt = $"{step} {writers.Next(1, 60)}";
+            await kosha.StartAsync();
+            using (var drive = kosha.Drive(user))
+                await writers.WriteAsync(drive, () => kosha.WaitForEndAsync());
+            kosha.CrashAt = null;
+            await kosha.StartAsync();
+            await VerifyAsync(kosha, user, writers);
         }
-        catch (HttpRequestException)
-        {
-            return false;
-        }
-        files[name] = new(hash, []);
-        return true;
+        await AssertNoOrphansAsync(kosha);
+        await kosha.StopAsync();
     }
 
-    private static async Task VerifyAsync(DavClient drive, ConcurrentDictionary<string, Expected> files)
+    [Theory]
+    [InlineData("sweep.condemned")]
+    [InlineData("sweep.row-removed")]
+    [InlineData("sweep.object-deleted")]
+    public async Task A_sweep_that_was_killed_is_taken_up_by_the_next_one(string step)
     {
-        foreach (var (name, expected) in files)
-        {
-            var answer = await drive.GetAsync(name);
-            var found = answer.Status == 200 ? HashOf(answer.Body) : null;
-            Assert.True(answer.Status is 200 or 404, $"{name}: {answer.Status}");
-            Assert.True(found == expected.Acknowledged || (found is not null && expected.Tried.Contains(found)),
-                $"{name}: {answer.Body.Length} bytes, {found ?? "missing"}, that nobody wrote last");
-            files[name] = new(found, []);
-        }
+        var connectionString = await (await postgres.Durable).NewEmptyDatabaseAsync();
+        await using var kosha = await KoshaProcess.StartNewAsync(("Database:ConnectionString", connectionString));
+        using var drive = await kosha.NewDriveAsync();
+        for (var number = 0; number < 4; number++)
+            (await drive.PutAsync("file", $"content {number}")).Must(201, 204);
+        if (step != "sweep.condemned")
+            await SweepAsync(kosha);
+        kosha.CrashAt = $"{step} {(step == "sweep.condemned" ? 1 : 2)}";
+        Assert.NotEqual(0, (await kosha.CommandAsync(Sweep)).ExitCode);
+        kosha.CrashAt = null;
+        (await kosha.CommandAsync("fsck")).MustSucceed();
+        // As if the time had passed after which a dead sweep is followed.
+        await Sql.ExecuteAsync(connectionString, "delete from leases");
+        await SweepAsync(kosha);
+        await AssertNoOrphansAsync(kosha);
+        Assert.Equal("content 3", (await drive.GetAsync("file")).Must(200).Text);
+        await kosha.StopAsync();
     }
-
-    private static string HashOf(byte[] content) => Convert.ToHexString(SHA256.HashData(content));
 
     [Fact]
     public async Task A_killed_postgres_comes_back_by_itself()
@@ -109,5 +120,30 @@ public sealed class CrashTests
             async () => (await drive.PutAsync("after", "2")).Status is 201 or 204, 60);
         Assert.Equal("1", (await drive.GetAsync("before")).Must(200).Text);
         await kosha.StopAsync();
+    }
+
+    private static async Task VerifyAsync(KoshaProcess kosha, TestUser user, CrashingWriters writers)
+    {
+        using var drive = kosha.Drive(user);
+        await writers.VerifyAsync(drive);
+        (await kosha.CommandAsync("fsck")).MustSucceed();
+    }
+
+    private static readonly string[] Sweep = ["blobs", "sweep", "--grace-hours", "0"];
+
+    private static async Task SweepAsync(KoshaProcess kosha) => (await kosha.CommandAsync(Sweep)).MustSucceed();
+
+    /// <summary>After the grace time whatever a crash left is gone: in rows, objects and temporary files.</summary>
+    private static async Task AssertNoOrphansAsync(KoshaProcess kosha)
+    {
+        await SweepAsync(kosha);
+        await SweepAsync(kosha);
+        var fsck = (await kosha.CommandAsync("fsck")).MustSucceed().Output;
+        foreach (var leftover in (string[])["contents on their way", "contents that nothing names", "contents damaged"])
+            Assert.Contains($" 0  {leftover}", fsck);
+        var objects = Directory.GetFiles(Path.Combine(kosha.DataDirectory, "blobs"), "*", SearchOption.AllDirectories)
+            .Count(path => Path.GetFileName(path) != "kosha-store.json");
+        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $" {objects:N0}  contents stored"), fsck);
+        Assert.Empty(Directory.GetFiles(Path.Combine(kosha.DataDirectory, "spool")));
     }
 }
