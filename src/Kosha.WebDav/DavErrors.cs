@@ -135,8 +135,8 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
             answer.EndResponse();
         }
         if (request.Method == "LOCK")
-            answer.Response(DavUrl.Href(DavUrl.FromTarget(DavRequest.TargetOf(request.HttpContext), out _), true),
-                StatusCodes.Status424FailedDependency);
+            answer.Response(
+                DavRequest.HrefOf(request.HttpContext, isFolder: true), StatusCodes.Status424FailedDependency);
         answer.End();
     }
 

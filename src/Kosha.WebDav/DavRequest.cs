@@ -91,8 +91,10 @@ internal sealed record DavRequest
         };
     }
 
-    /// <summary>The target of the request line, as the client wrote it.</summary>
-    public static string TargetOf(HttpContext http) =>
+    /// <summary>The absolute path of the request's URL, with the names as the client wrote them.</summary>
+    public static string HrefOf(HttpContext http, bool isFolder) => DavUrl.Echo(TargetOf(http), isFolder);
+
+    private static string TargetOf(HttpContext http) =>
         http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
 
     private DavRequest WithReadHeaders(IHeaderDictionary headers) => this with

@@ -158,6 +158,10 @@ public sealed class ExplorerTests(Drive drive) : IClassFixture<Drive>
         (await Explorer.PutAsync(folder + "/REPORTS/summary.txt", "second")).Must(204);
         Assert.Equal(["Summary.TXT"], (await client.ListAsync(folder + "/Reports")).Names);
 
+        var listed = (await Explorer.SendAsync("PROPFIND", folder + "/rePORTS", ("Depth", "1"))).Must(207).Multistatus;
+        Assert.Equal([$"/dav/{folder}/rePORTS/", $"/dav/{folder}/rePORTS/Summary.TXT"],
+            listed.Items.Select(item => item.Href));
+
         (await Explorer.SendAsync("MOVE", folder + "/Reports/Summary.TXT",
             ("Destination", client.UrlOf(folder + "/reports/summary.txt")), ("Overwrite", "F"))).Must(201);
         (await Explorer.SendAsync("MOVE", folder + "/Reports",

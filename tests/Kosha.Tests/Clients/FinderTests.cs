@@ -132,6 +132,8 @@ public sealed class FinderTests(Drive drive) : IClassFixture<Drive>
         var apart = folder + "/A%CC%88pfel%20und%20O%CC%88l.txt";
         await CopyInAsync(apart, "content"u8.ToArray());
         Assert.Equal(["Äpfel und Öl.txt"], (await client.ListAsync(folder)).Names);
+        // Who asks for a URL is answered about that URL, not about another way to write it.
+        Assert.Equal("/dav/" + apart, (await StatAsync(apart)).Must(207).Multistatus.Single.Href);
         (await client.GetAsync(folder + "/%C3%84pfel%20und%20%C3%96l.txt")).Must(200);
         (await Finder.SendAsync("MOVE", apart, ("Destination", client.UrlOf(folder + "/u%CC%88ber.txt")),
             ("Overwrite", "F"))).Must(201);
