@@ -11,7 +11,11 @@ namespace Kosha.WebDav;
 /// <param name="Message">For people.</param>
 /// <param name="Condition">The local name of a DAV: precondition element; null if no RFC names one.</param>
 /// <param name="Href">What the condition is about; null if it needs none.</param>
-internal readonly record struct Refusal(int Status, string Message, string? Condition = null, string? Href = null);
+internal readonly record struct Refusal(int Status, string Message, string? Condition = null, string? Href = null)
+{
+    /// <summary>Members that stand in the way, each with the condition: the answer is then a multistatus.</summary>
+    public IReadOnlyList<string> Members { get; init; } = [];
+}
 
 /// <summary>The one place where a refusal, wherever it arose, becomes a status and an RFC 4918 error body.</summary>
 internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
@@ -73,6 +77,10 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
         StorageFault.WrongKind => new(method is "MKCOL" or "PUT" ? 405 : 409, e.Message),
         StorageFault.InvalidName or StorageFault.InvalidValue or StorageFault.DigestMismatch => new(400, e.Message),
         StorageFault.ConditionFailed => new(412, e.Message),
+        StorageFault.Locked when e.LockedMembers.Count > 0 => new(207, e.Message, LockCondition(method))
+        {
+            Members = [.. e.LockedMembers.Select(path => DavUrl.Href(path, isFolder: false))],
+        },
         StorageFault.Locked => new(423, e.Message, LockCondition(method), LockedHref(e)),
         StorageFault.LockTokenUnknown => new(409, e.Message, "lock-token-matches-request-uri"),
         StorageFault.QuotaExceeded => new(507, e.Message, "quota-not-exceeded"),
@@ -100,12 +108,36 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
         if (refusal.Status == StatusCodes.Status503ServiceUnavailable)
             response.Headers.RetryAfter = RetryAfterSeconds;
         if (refusal.Status == StatusCodes.Status405MethodNotAllowed)
-            response.Headers.Allow = Methods.Options.Allow;
+            response.Headers.Allow = WebDavEndpoints.Allow;
         if (HttpMethods.IsHead(http.Request.Method))
             return;
         using var output = new XmlOutput(response);
-        WriteBody(output, refusal);
+        if (refusal.Members.Count > 0)
+            WriteMembers(output, refusal, http.Request);
+        else
+            WriteBody(output, refusal);
         await output.CompleteAsync(http.RequestAborted);
+    }
+
+    /// <summary>
+    /// Which members are locked. LOCK names the folder, too (RFC 4918, 9.10.9); DELETE, COPY and MOVE leave it out,
+    /// because that it has failed goes without saying (9.6.1, 9.8.5).
+    /// </summary>
+    private static void WriteMembers(XmlOutput output, in Refusal refusal, HttpRequest request)
+    {
+        var answer = new MultiStatus(output);
+        answer.Begin();
+        foreach (var member in refusal.Members)
+        {
+            answer.BeginResponse(member);
+            answer.Status(StatusCodes.Status423Locked);
+            output.Raw($"<D:error><D:{refusal.Condition}/></D:error>");
+            answer.EndResponse();
+        }
+        if (request.Method == "LOCK")
+            answer.Response(
+                DavRequest.HrefOf(request.HttpContext, isFolder: true), StatusCodes.Status424FailedDependency);
+        answer.End();
     }
 
     /// <summary>The message stands where ownCloud's servers put it, because rclone shows it to its user.</summary>

@@ -69,12 +69,14 @@ public sealed class LockTable(Database database, NodeTree tree)
     private static async Task RequireNoConflictAsync(
         NpgsqlTransaction transaction, Place place, LockRequest request, CancellationToken ct)
     {
-        var conflict = place.ConflictWith(request.IsExclusive);
-        if (conflict is null && request.IsDeep)
-            conflict = (await NodeTree.LocksBelowAsync(transaction, place, ct))
-                .Find(l => request.IsExclusive || l.IsExclusive);
-        if (conflict is not null)
+        if (place.ConflictWith(request.IsExclusive) is { } conflict)
             throw Place.Locked(conflict);
+        if (!request.IsDeep)
+            return;
+        var below = await NodeTree.LocksBelowAsync(transaction, place, ct);
+        below.RemoveAll(held => !request.IsExclusive && !held.IsExclusive);
+        if (below.Count > 0)
+            throw Place.LockedBelow(place.Path, below);
     }
 
     private static async Task<NodeLock> InsertAsync(
@@ -117,6 +119,14 @@ public sealed class LockTable(Database database, NodeTree tree)
                 new(SqlRefresh, parameters, transaction, cancellationToken: ct)) ?? throw Place.Failed("If");
             return refreshed with { Root = held.Root };
         }, ct);
+
+    /// <summary>
+    /// Gives the caller's locks of these tokens their whole term again, as every write with them does; what is expired
+    /// or unknown is passed over.
+    /// </summary>
+    public Task KeepAsync(Caller caller, IReadOnlyCollection<Guid> tokens, CancellationToken ct) =>
+        database.ReadAsync(connection => connection.ExecuteAsync(new(
+            NodeTree.SqlRefreshLocks, new { caller.UserId, tokens = tokens.ToArray() }, cancellationToken: ct)), ct);
 
     private const string SqlDelete = "delete from locks where token = @token";
 
