@@ -4,8 +4,11 @@ using System.Text;
 
 namespace Kosha.Tests.Robustness.Fuzz;
 
-/// <summary>What came back. Status 0: the server closed the connection without an answer.</summary>
-public readonly record struct FuzzAnswer(int Status, bool IsFromHandler);
+/// <summary>What came back.</summary>
+/// <param name="Status">0: the server closed the connection without an answer.</param>
+/// <param name="IsFromHandler">The body is the XML of a WebDAV method.</param>
+/// <param name="LockToken">Null unless a lock was given.</param>
+public readonly record struct FuzzAnswer(int Status, bool IsFromHandler, string? LockToken);
 
 /// <summary>
 /// A keep-alive connection that sends bytes as they are and reads answers in large pieces, so that many requests cost
@@ -84,21 +87,27 @@ public sealed class FuzzConnection(Uri server) : IDisposable
         while (status is >= 100 and < 200);
         if (!isHead && status is not (204 or 304) && !await SkipBodyAsync(head, ct))
             return default;
-        if (head.Contains("\r\nConnection: close", StringComparison.OrdinalIgnoreCase))
+        if (Header(head, "Connection") == "close")
             Dispose();
-        return new(status, head.Contains("\r\nContent-Type: application/xml", StringComparison.OrdinalIgnoreCase));
+        var isXml = Header(head, "Content-Type")?.StartsWith("application/xml", StringComparison.Ordinal) == true;
+        return new(status, isXml, Header(head, "Lock-Token")?.Trim('<', '>'));
     }
 
     private async Task<bool> SkipBodyAsync(string head, CancellationToken ct)
     {
         if (head.Contains("\r\nTransfer-Encoding: chunked", StringComparison.OrdinalIgnoreCase))
             return await SkipChunksAsync(ct);
-        const string Name = "\r\nContent-Length: ";
-        var at = head.IndexOf(Name, StringComparison.OrdinalIgnoreCase);
+        return Header(head, "Content-Length") is not { } length
+            || await SkipAsync(long.Parse(length, CultureInfo.InvariantCulture), ct);
+    }
+
+    private static string? Header(string head, string name)
+    {
+        var at = head.IndexOf($"\r\n{name}: ", StringComparison.OrdinalIgnoreCase);
         if (at < 0)
-            return true;
-        var digits = head.AsSpan(at + Name.Length);
-        return await SkipAsync(long.Parse(digits[..digits.IndexOf('\r')], CultureInfo.InvariantCulture), ct);
+            return null;
+        at += name.Length + 4;
+        return head[at..head.IndexOf('\r', at)];
     }
 
     private async Task<bool> SkipChunksAsync(CancellationToken ct)

@@ -16,7 +16,7 @@ public sealed class FuzzGrammar(Random random, DavClient drive)
     private static readonly string[] Methods =
     [
         "GET", "GET", "HEAD", "PUT", "PUT", "PUT", "PROPFIND", "PROPFIND", "PROPFIND", "PROPPATCH", "MKCOL", "MKCOL",
-        "COPY", "COPY", "MOVE", "MOVE", "DELETE", "LOCK", "LOCK", "UNLOCK", "OPTIONS",
+        "MKCOL", "COPY", "COPY", "MOVE", "MOVE", "DELETE", "LOCK", "UNLOCK", "UNLOCK", "OPTIONS",
     ];
 
     private static readonly string[] Agents =
@@ -66,6 +66,8 @@ public sealed class FuzzGrammar(Random random, DavClient drive)
         """<lockinfo xmlns="DAV:"><lockscope><shared/></lockscope><locktype><write/></locktype></lockinfo>""",
     ];
 
+    private readonly Queue<(string Target, string Token)> locks = new();
+
     private static readonly string[] Contents = ["", "x", "a longer content that occurs often", "\0\u0001\u00ff"];
 
     /// <summary>A request of which nothing is wrong.</summary>
@@ -96,8 +98,15 @@ public sealed class FuzzGrammar(Random random, DavClient drive)
                 break;
             case "LOCK":
                 AddSometimes(request, "Timeout", "Second-3600", "Infinite, Second-4100000000");
-                AddSometimes(request, "Depth", "0", "infinity");
+                request.Headers.Add(("Depth", Pick("0", "0", "0", "infinity")));
+                // A deep lock on everything would leave little to try.
+                request.Target = "/dav/" + Pick(Names);
                 SetXml(request, random.Next(6) == 0 ? "" : Pick(LockBodies));
+                break;
+            case "UNLOCK" when locks.Count > 0 && random.Next(8) != 0:
+                var (target, token) = locks.Dequeue();
+                request.Target = target;
+                request.Headers.Add(("Lock-Token", $"<{token}>"));
                 break;
             case "UNLOCK":
                 request.Headers.Add(("Lock-Token", $"<{Token()}>"));
@@ -105,6 +114,13 @@ public sealed class FuzzGrammar(Random random, DavClient drive)
         }
         AddConditions(request);
         return request;
+    }
+
+    /// <summary>Remembers a lock that was given, so that it can be used and released.</summary>
+    public void Learn(FuzzRequest request, FuzzAnswer answer)
+    {
+        if (answer.LockToken is { } token)
+            locks.Enqueue((request.Target, token));
     }
 
     private void FillPut(FuzzRequest request)
@@ -120,7 +136,7 @@ public sealed class FuzzGrammar(Random random, DavClient drive)
 
     private void AddConditions(FuzzRequest request)
     {
-        if (random.Next(8) != 0)
+        if (random.Next(6) != 0)
             return;
         switch (random.Next(5))
         {
@@ -154,7 +170,9 @@ public sealed class FuzzGrammar(Random random, DavClient drive)
         _ => $"{Pick(Names)}/{Pick(Names)}/{Pick("", Pick(Names))}",
     };
 
-    private string Token() => $"opaquelocktoken:{random.Next(3):d8}-1111-1111-1111-111111111111";
+    private string Token() => locks.Count > 0 && random.Next(4) != 0
+        ? locks.ElementAt(random.Next(locks.Count)).Token
+        : $"opaquelocktoken:{random.Next(3):d8}-1111-1111-1111-111111111111";
 
     private static void SetXml(FuzzRequest request, string body)
     {
