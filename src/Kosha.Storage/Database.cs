@@ -69,18 +69,31 @@ public sealed class Database : IAsyncDisposable
     /// <summary>
     /// Runs one transaction (READ COMMITTED) and commits it. After a deadlock, a serialization failure or a lost race
     /// for a unique name it runs again from the start, so <paramref name="work"/> must be free of other effects.
+    /// <see cref="StorageFault.Unavailable"/> may also mean that the answer to COMMIT was lost.
     /// </summary>
-    public async Task<T> WriteAsync<T>(Func<NpgsqlTransaction, Task<T>> work, CancellationToken ct)
+    public Task<T> WriteAsync<T>(Func<NpgsqlTransaction, Task<T>> work, CancellationToken ct) =>
+        WriteAsync((transaction, _) => work(transaction), ct);
+
+    /// <inheritdoc cref="WriteAsync{T}(Func{NpgsqlTransaction, Task{T}}, CancellationToken)"/>
+    public Task WriteAsync(Func<NpgsqlTransaction, Task> work, CancellationToken ct) =>
+        WriteAsync(async transaction =>
+        {
+            await work(transaction);
+            return true;
+        }, ct);
+
+    /// <summary>
+    /// The same for work that asks for its transaction's <see cref="CommitWitness"/> on its way: when the answer to
+    /// COMMIT is lost, the server says what became of it, and what was not committed runs again.
+    /// </summary>
+    internal async Task<T> WriteAsync<T>(
+        Func<NpgsqlTransaction, CommitWitness, Task<T>> work, CancellationToken ct)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                await using var connection = await source.OpenConnectionAsync(ct);
-                await using var transaction = await connection.BeginTransactionAsync(ct);
-                var result = await work(transaction);
-                await transaction.CommitAsync(CancellationToken.None);
-                return result;
+                return await WriteOnceAsync(work, ct);
             }
             catch (Exception e) when (IsLostRace(e))
             {
@@ -95,13 +108,30 @@ public sealed class Database : IAsyncDisposable
         }
     }
 
-    /// <inheritdoc cref="WriteAsync{T}"/>
-    public Task WriteAsync(Func<NpgsqlTransaction, Task> work, CancellationToken ct) =>
-        WriteAsync(async transaction =>
+    private async Task<T> WriteOnceAsync<T>(
+        Func<NpgsqlTransaction, CommitWitness, Task<T>> work, CancellationToken ct)
+    {
+        await using var connection = await source.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        var witness = new CommitWitness();
+        var result = await work(transaction, witness);
+        try
         {
-            await work(transaction);
-            return true;
-        }, ct);
+            await transaction.CommitAsync(CancellationToken.None);
+        }
+        catch (Exception e) when (IsUnavailable(e))
+        {
+            // The lost answer may have been "done".
+            switch (await witness.AskAsync(source))
+            {
+                case CommitOutcome.Unknown:
+                    throw;
+                case CommitOutcome.Aborted:
+                    throw new LostRaceException();
+            }
+        }
+        return result;
+    }
 
     private static bool IsLostRace(Exception e) => e
         is LostRaceException
@@ -112,7 +142,7 @@ public sealed class Database : IAsyncDisposable
                 or PostgresErrorCodes.UniqueViolation,
         };
 
-    private static bool IsUnavailable(Exception e) => e switch
+    internal static bool IsUnavailable(Exception e) => e switch
     {
         PostgresException p => p.IsTransient || p.SqlState is "57P01" or "57P02" or "57014",
         NpgsqlException { InnerException: IOException or SocketException or TimeoutException } => true,

@@ -67,9 +67,11 @@ public sealed partial class NodeTree(Database database)
         )
         """;
 
-    private const string SqlLockShared = "select pg_advisory_xact_lock_shared(@UserId);";
+    private const string SqlLockShared =
+        $"select {CommitWitness.Sql}, pg_advisory_xact_lock_shared(@UserId);";
 
-    private const string SqlLockExclusive = "select pg_advisory_xact_lock(@UserId);";
+    private const string SqlLockExclusive =
+        $"select {CommitWitness.Sql}, pg_advisory_xact_lock(@UserId);";
 
     private const string SqlLockFiles = Walk + """
         select n.id from file_nodes n
@@ -141,13 +143,13 @@ public sealed partial class NodeTree(Database database)
     private Task<T> WriteAsync<T>(
         Caller caller, NodePath[] paths, WriteConditions conditions, Hold hold,
         Func<NpgsqlTransaction, Place[], Hold, Task<T>> work, CancellationToken ct) =>
-        database.WriteAsync(async transaction =>
+        database.WriteAsync(async (transaction, witness) =>
         {
             NodePath[] all = [.. paths, .. Tags(conditions)];
             var sql = (hold == Hold.Shared ? SqlLockShared : SqlLockExclusive) + SqlLockFiles + PlacesSql(conditions);
             await using var results = await transaction.Connection!.QueryMultipleAsync(
                 new(sql, PlaceParameters(caller, all, conditions), transaction, cancellationToken: ct));
-            await results.ReadAsync();
+            witness.Id = await results.ReadSingleAsync<string>();
             var lockedFiles = (await results.ReadAsync<long>()).ToHashSet();
             var places = ReadPlaces(results, all);
             // A file that came to this name while we waited for a row lock is not locked: begin again.

@@ -75,7 +75,7 @@ internal sealed class BodyReader : IDisposable
         }
         catch (XmlException e)
         {
-            throw DavException.BadRequest($"Line {e.LineNumber} of the body is not XML, or is a document type.");
+            throw NotXml(e);
         }
         if (reader.NodeType == XmlNodeType.Element && ++elements > MaxElements)
             throw DavException.BadRequest($"The body has more than {MaxElements} elements.");
@@ -103,19 +103,30 @@ internal sealed class BodyReader : IDisposable
     {
         var xml = new StringBuilder();
         var letters = new StringBuilder();
-        using (var writer = XmlWriter.Create(xml, WriterSettings))
+        try
         {
-            var depth = reader.Depth;
-            CopyStart(writer, withLanguage: true);
-            var isOpen = !reader.IsEmptyElement;
-            while (isOpen && Read())
-            {
-                Copy(writer, letters);
-                isOpen = reader.Depth > depth;
-            }
+            CopyElement(xml, letters);
+        }
+        catch (XmlException e)
+        {
+            // A long text is read on when its value is asked for.
+            throw NotXml(e);
         }
         text = letters.ToString();
         return xml.ToString();
+    }
+
+    private void CopyElement(StringBuilder xml, StringBuilder letters)
+    {
+        using var writer = XmlWriter.Create(xml, WriterSettings);
+        var depth = reader.Depth;
+        CopyStart(writer, withLanguage: true);
+        var isOpen = !reader.IsEmptyElement;
+        while (isOpen && Read())
+        {
+            Copy(writer, letters);
+            isOpen = reader.Depth > depth;
+        }
     }
 
     private void Copy(XmlWriter writer, StringBuilder letters)
@@ -145,6 +156,9 @@ internal sealed class BodyReader : IDisposable
         if (reader.IsEmptyElement)
             writer.WriteEndElement();
     }
+
+    private static DavException NotXml(XmlException e) =>
+        DavException.BadRequest($"Line {e.LineNumber} of the body is not XML, or is a document type.");
 
     private static DavException TooLarge() => new(413, $"The body is larger than {MaxBytes} bytes.");
 

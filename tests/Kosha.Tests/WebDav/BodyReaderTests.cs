@@ -30,6 +30,26 @@ public sealed class BodyReaderTests
     [InlineData("<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///etc/passwd\">]><a>&b;</a>")]
     public void Bad_XML_is_400(string xml) => Assert.Equal(400, StatusOf(xml));
 
+    [Theory]
+    [InlineData("\xF5")]
+    [InlineData("\xF2\xB2")]
+    [InlineData("\x01")]
+    public void Letters_that_cannot_be_are_400_wherever_they_are_read(string letters)
+    {
+        // Long enough that the reader reaches them only when the text is asked for.
+        foreach (var before in new[] { 0, 6, 5000 })
+        {
+            var xml = $"<r><a>1{new string('7', before)}{letters}00</a>\n</r>";
+            using var reader = new BodyReader(new MemoryStream(Encoding.Latin1.GetBytes(xml)));
+            Assert.Equal(400, Assert.Throws<DavException>(() =>
+            {
+                reader.Read();
+                reader.Read();
+                reader.CopyElement(out _);
+            }).Status);
+        }
+    }
+
     [Fact]
     public void Depth_is_limited()
     {

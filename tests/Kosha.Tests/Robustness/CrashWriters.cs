@@ -5,58 +5,56 @@ using Xunit;
 
 namespace Kosha.Tests.Robustness;
 
-/// <summary>Sixteen writers that remember what was acknowledged, whatever happens to the server meanwhile.</summary>
-internal sealed class CrashingWriters
+/// <summary>
+/// Sixteen writers that remember what the server acknowledged, while something below them is killed: what counts
+/// afterwards is that nothing acknowledged is lost and nothing torn is found.
+/// </summary>
+internal sealed class CrashWriters(Random random)
 {
     private const int Writers = 16;
+
+    private readonly ConcurrentDictionary<string, Expected> files = new();
+    private int acknowledged;
 
     /// <summary>What may stand under a name: the last content acknowledged, or one tried since then.</summary>
     private sealed record Expected(string? Acknowledged, IReadOnlyList<string> Tried);
 
-    private readonly ConcurrentDictionary<string, Expected> files = new();
-    private readonly Random random;
-    private int acknowledged;
-
-    public CrashingWriters()
-    {
-        var seed = Random.Shared.Next();
-        Figures.Show($"seed {seed}");
-        random = new(seed);
-    }
-
+    /// <summary>Writes acknowledged so far.</summary>
     public int Acknowledged => Volatile.Read(ref acknowledged);
 
-    public int Next(int from, int to) => random.Next(from, to);
-
-    /// <summary>Writes until <paramref name="end"/> says so, or the server is gone.</summary>
-    public async Task WriteAsync(DavClient drive, Func<Task> end)
+    /// <summary>Writes until the work is over and every writer has had its answer.</summary>
+    public async Task WriteDuringAsync(DavClient drive, Func<Task> work)
     {
-        using var ended = new CancellationTokenSource();
+        using var over = new CancellationTokenSource();
         var writers = Enumerable.Range(0, Writers).Select(writer =>
         {
             var own = new Random(random.Next());
             return Task.Run(async () =>
             {
-                while (!ended.IsCancellationRequested && await WriteOneAsync(drive, own, writer))
+                while (!over.IsCancellationRequested && await WriteOneAsync(drive, own, writer))
                 {
-                    // The next one.
                 }
             });
         }).ToList();
-        await end();
-        await ended.CancelAsync();
+        await work();
+        await over.CancelAsync();
         await Task.WhenAll(writers);
     }
 
-    /// <summary>Ends when so many more are acknowledged.</summary>
-    public Task MoreAsync(int more)
+    public int Next(int from, int to) => random.Next(from, to);
+
+    /// <summary>Waits until a random number of writes is acknowledged.</summary>
+    public Task SomeAsync() => MoreAsync(Next(20, 200));
+
+    /// <summary>Waits for so many more acknowledged writes.</summary>
+    public Task MoreAsync(int count)
     {
-        var enough = Acknowledged + more;
-        return Eventually.TrueAsync($"{more} files are written", () => Acknowledged >= enough, 60);
+        var enough = Acknowledged + count;
+        return Eventually.TrueAsync($"{count} more files are written", () => Acknowledged >= enough, 90);
     }
 
     // Every writer has names of its own, new ones and ones to overwrite; contents are shared among all, so that one
-    // writer's bytes are often there already. Large ones go through a file of the spool.
+    // writer's bytes are often there already. False: the server is gone.
     private async Task<bool> WriteOneAsync(DavClient drive, Random own, int writer)
     {
         var name = $"w{writer}-{own.Next(40)}";
@@ -67,9 +65,12 @@ internal sealed class CrashingWriters
         files[name] = before with { Tried = [.. before.Tried, hash] };
         try
         {
-            // 503: the database is away, and whether the row came to it is not known.
-            if ((await drive.PutAsync(name, content)).Must(201, 204, 503).Status == 503)
+            var answer = (await drive.PutAsync(name, content)).Must(201, 204, 503);
+            if (answer.Status == 503)
+            {
+                Assert.NotNull(answer.Header("Retry-After"));
                 return true;
+            }
         }
         catch (HttpRequestException)
         {
@@ -80,6 +81,7 @@ internal sealed class CrashingWriters
         return true;
     }
 
+    /// <summary>Reads every name: it has the content last acknowledged, or one that was tried after it.</summary>
     public async Task VerifyAsync(DavClient drive)
     {
         foreach (var (name, expected) in files)
