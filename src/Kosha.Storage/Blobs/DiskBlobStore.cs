@@ -132,7 +132,11 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         {
             await using var target = NewTemporaryFile(temporary);
             await using var source = spool.OpenRead();
-            await source.CopyToAsync(target, 1024 * 1024, ct);
+            if (source is MemoryStream small)
+                // At once: to hand so little to another thread costs more than to write it.
+                small.WriteTo(target);
+            else
+                await source.CopyToAsync(target, 1024 * 1024, ct);
             target.Flush(flushToDisk: true);
             // While it is open and so locked, or a daemon that starts just now would take it for a leftover.
             if (!Posix.TryRename(temporary, path))

@@ -102,7 +102,8 @@ public sealed partial class NodeTree
             caller.UserId, folderId = place.Folder.Id, nodeId = old?.Id,
             place.Path.Name, folded = NodePath.Fold(place.Path.Name),
             claim?.BlobId, claim?.Key, claim?.MustStore, size, write.ContentType, write.ModifiedAt,
-            bytes = size - (old?.Size ?? 0), nodes = old is null ? 1 : 0,
+            // Of the types that every other use of SqlCharge has, or the driver would not prepare it.
+            bytes = size - (old?.Size ?? 0), nodes = old is null ? 1L : 0L,
         };
         try
         {
