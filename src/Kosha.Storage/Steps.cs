@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Kosha.Storage;
 
 /// <summary>
-/// Points that work passes, told to whoever listens to the <see cref="DiagnosticListener"/> "Kosha.Storage": a trace, or
-/// a test that ends the process just there. Without a listener a point costs next to nothing.
+/// Points that work passes, told to whoever listens to the <see cref="DiagnosticListener"/> "Kosha.Storage": a trace,
+/// or a test that ends the process just there. Without a listener a point costs next to nothing.
 /// </summary>
 internal static class Steps
 {

@@ -23,7 +23,7 @@ internal static class BlobCommands
         {
             result =>
             {
-                if (!result.Tokens.All(token => double.TryParse(token.Value, out var hours) && hours is >= 0 and <= 8760))
+                if (!result.Tokens.All(t => double.TryParse(t.Value, out var hours) && hours is >= 0 and <= 8760))
                     result.AddError("--grace-hours must be a number from 0 to 8760.");
             },
         },
@@ -32,10 +32,8 @@ internal static class BlobCommands
     private static Command Sweep(CommandLine line)
     {
         var grace = Grace();
-        var command = new Command("sweep", "Remove contents that no file has any more, in two steps a grace time apart.")
-        {
-            grace,
-        };
+        var command = new Command(
+            "sweep", "Remove contents that no file has any more, in two steps a grace time apart.") { grace };
         command.SetAction((parsed, _) => RunAsync(line, "kosha blobs sweep", async (database, blobs, ct) =>
         {
             var swept = await new Sweep(database, blobs).RunAsync(TimeSpan.FromHours(parsed.GetValue(grace)), ct);
@@ -58,7 +56,8 @@ internal static class BlobCommands
         {
             Description = "Go on even if more than one in a hundred blobs or objects has no counterpart.",
         };
-        var command = new Command("reconcile", "Compare the rows with the objects in the store, both ways.") { grace, yes };
+        var command = new Command(
+            "reconcile", "Compare the rows with the objects in the store, both ways.") { grace, yes };
         command.SetAction((parsed, _) => RunAsync(line, "kosha blobs reconcile", async (database, blobs, ct) =>
             await PrintAsync(await new Reconcile(database, blobs).RunAsync(
                 TimeSpan.FromHours(parsed.GetValue(grace)), parsed.GetValue(yes), ct))));
@@ -106,7 +105,8 @@ internal static class BlobCommands
             Print(
                 (found.Blobs, "contents read"), (found.Bytes, "bytes read"),
                 (found.Damaged.Count, "found damaged; uploading the same content again heals it"),
-                (found.Recovered, "were damaged and are whole again"), (found.Unreadable.Count, "could not be read now"));
+                (found.Recovered, "were damaged and are whole again"),
+                (found.Unreadable.Count, "could not be read now"));
             foreach (var problem in found.Damaged.Concat(found.Unreadable))
                 await Console.Out.WriteLineAsync($"  {problem}");
             return found.Damaged.Count + found.Unreadable.Count == 0 ? 0 : 1;

@@ -33,7 +33,8 @@ internal sealed partial class BlobTable
 
     /// <summary>Condemns what no row names and nobody touched within the grace time, a page by id.</summary>
     /// <returns>The last id of the page, null after the last page; and how many were condemned.</returns>
-    public Task<(long? Last, long Condemned)> CondemnAsync(long after, int limit, TimeSpan grace, CancellationToken ct) =>
+    public Task<(long? Last, long Condemned)> CondemnAsync(
+        long after, int limit, TimeSpan grace, CancellationToken ct) =>
         database.WriteAsync(transaction => transaction.Connection!.QuerySingleAsync<(long?, long)>(
             new(SqlCondemn, new { after, limit, grace }, transaction, cancellationToken: ct)), ct);
 

@@ -30,7 +30,8 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
     }
 
     public bool IsBlobKey(string key) =>
-        key.Split('/') is [var first, var second, var name] && name.Split('.') is [{ Length: 64 } sha, .. var generation]
+        key.Split('/') is [var first, var second, var name]
+        && name.Split('.') is [{ Length: 64 } sha, .. var generation]
         && sha.All(char.IsAsciiHexDigitLower) && sha[..2] == first && sha[2..4] == second
         && (generation is [] || (generation is [var number] && number.All(char.IsAsciiDigit)));
 

@@ -104,7 +104,8 @@ internal sealed class FsckRows(Database database)
             connection.QuerySingleAsync<Figures>(new(SqlFigures, commandTimeout: 0, cancellationToken: ct)), ct);
         return
         [
-            ("users", f.Users), ("files and folders, trash included", f.Nodes), ("of these the tops of trash", f.Trashed),
+            ("users", f.Users), ("files and folders, trash included", f.Nodes),
+            ("of these the tops of trash", f.Trashed),
             ("bytes accounted to users", f.Accounted), ("bytes stored, each content once", f.Stored),
             ("contents stored", f.Blobs), ("contents on their way, or left by a crash for the sweep", f.Storing),
             ("contents that nothing names, waiting for the sweep", f.Condemned), ("contents damaged", f.Damaged),

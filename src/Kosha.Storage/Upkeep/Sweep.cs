@@ -13,10 +13,10 @@ public sealed record SweepResult(
     long Condemned, long Acquitted, long Removed, long Deleted, long Forgotten, bool Unreconciled);
 
 /// <summary>
-/// Takes away what nothing names. (1) It condemns; (2) at least the grace time later it deletes the blob's row and dooms
-/// its key, in one transaction in which the foreign keys are the last word; (3) then it deletes the object; (4) again a
-/// grace time later it forgets the key. Safe beside any writer at any grace time; a crash at any point leaves work for
-/// the next sweep.
+/// Takes away what nothing names. (1) It condemns; (2) at least the grace time later it deletes the blob's row and
+/// dooms its key, in one transaction in which the foreign keys are the last word; (3) then it deletes the object; (4)
+/// again a grace time later it forgets the key. Safe beside any writer at any grace time; a crash at any point leaves
+/// work for the next sweep.
 /// </summary>
 public sealed class Sweep(Database database, IBlobStore store)
 {

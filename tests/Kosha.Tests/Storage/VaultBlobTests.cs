@@ -3,6 +3,7 @@ using Kosha.Storage;
 using Kosha.Storage.Blobs;
 using Kosha.Tests.Infrastructure;
 using Xunit;
+using static Kosha.Tests.Storage.StorageFixture;
 using static Kosha.Tests.Storage.TestUser;
 
 namespace Kosha.Tests.Storage;
@@ -85,7 +86,8 @@ public sealed class VaultBlobTests(StorageFixture storage) : IClassFixture<Stora
             await storage.ExecuteAsync($"update blobs set state = 'damaged' where object_key = '{key}'");
             await RefusedAsync(StorageFault.Damaged, () => user.ReadAsync("file"));
             await other.PutAsync("file", content);
-            Assert.EndsWith($".{generation}", await storage.BlobAsync<string>(content, "object_key"), StringComparison.Ordinal);
+            var healed = await storage.BlobAsync<string>(content, "object_key");
+            Assert.EndsWith($".{generation}", healed, StringComparison.Ordinal);
             Assert.True(await storage.SqlAsync<bool>(
                 $"select doomed_at is not null from blob_objects where key = '{key}'"));
             Assert.Equal(content, await user.ReadAsync("copy"));
@@ -103,7 +105,7 @@ public sealed class VaultBlobTests(StorageFixture storage) : IClassFixture<Stora
         await user.PutAsync("old", content);
         await user.PutAsync("old", "other");
         await storage.ExecuteAsync(
-            $"update blobs set state = '{state}', condemned_at = now() where sha256 = '\\x{StorageFixture.HashOf(content)}'");
+            $"update blobs set state = '{state}', condemned_at = now() where sha256 = '\\x{HashOf(content)}'");
         var store = new MeddlingStore(storage.Store);
         await PutAsync(store, user, "new", content);
         Assert.Equal(puts, store.Puts);
@@ -120,7 +122,8 @@ public sealed class VaultBlobTests(StorageFixture storage) : IClassFixture<Stora
         var seen = "";
         var store = new MeddlingStore(storage.Store)
         {
-            AfterPut = async _ => seen = $"{await storage.BlobAsync<string>(content, "state")} {await user.FindAsync("file")}",
+            AfterPut = async _ =>
+                seen = $"{await storage.BlobAsync<string>(content, "state")} {await user.FindAsync("file")}",
         };
         await PutAsync(store, user, "file", content);
         Assert.Equal("storing ", seen);

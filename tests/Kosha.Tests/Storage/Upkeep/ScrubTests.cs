@@ -84,7 +84,8 @@ public sealed class ScrubTests(SharedPostgres postgres) : IAsyncLifetime
     {
         var store = new MeddlingStore(storage.Store)
         {
-            BeforeOpen = key => key == storage.KeyOf("content 3") ? throw new IOException("bad sector") : Task.CompletedTask,
+            BeforeOpen = key => key == storage.KeyOf("content 3")
+                ? throw new IOException("bad sector") : Task.CompletedTask,
         };
         var found = await new Scrub(storage.Database, store).RunAsync(1, CancellationToken.None);
         Assert.Equal((0, 1), (found.Damaged.Count, found.Unreadable.Count));

@@ -3,7 +3,9 @@ using Xunit;
 
 namespace Kosha.Tests.Storage.Upkeep;
 
-/// <summary>A sweep meets writers of the content that it takes away, at each point where they could harm each other.</summary>
+/// <summary>
+/// A sweep meets writers of the content that it takes away, at each point where they could harm each other.
+/// </summary>
 public sealed class SweepRaceTests(SharedPostgres postgres) : IAsyncLifetime
 {
     private StorageFixture storage = null!;

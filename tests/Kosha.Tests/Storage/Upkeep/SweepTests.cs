@@ -48,7 +48,8 @@ public sealed class SweepTests(SharedPostgres postgres) : IAsyncLifetime
         Assert.Equal(new(0, 0, 1, 1, 0, false), await SweepAsync(24));
         Assert.False(File.Exists(storage.FileOf("garbage")));
         Assert.Equal(0L, await storage.SqlAsync<long>("select count(*) from blobs"));
-        Assert.Equal(1L, await storage.SqlAsync<long>("select count(*) from blob_objects where deleted_at is not null"));
+        Assert.Equal(1L, await storage.SqlAsync<long>(
+            "select count(*) from blob_objects where deleted_at is not null"));
 
         await BackdateAsync("blob_objects", "deleted_at");
         Assert.Equal(new(0, 0, 0, 0, 1, false), await SweepAsync(24));
@@ -112,7 +113,8 @@ public sealed class SweepTests(SharedPostgres postgres) : IAsyncLifetime
     public async Task A_key_reserved_for_a_healing_that_never_came_is_doomed()
     {
         await user.PutAsync("file", "content");
-        await storage.ExecuteAsync($"insert into blob_objects (key, store) values ('{storage.KeyOf("content")}.2', 'disk')");
+        await storage.ExecuteAsync(
+            $"insert into blob_objects (key, store) values ('{storage.KeyOf("content")}.2', 'disk')");
         Assert.Equal(0, (await SweepAsync(24)).Removed);
         await BackdateAsync("blob_objects", "made_at");
         Assert.Equal(1, (await SweepAsync(24)).Removed);
@@ -139,7 +141,8 @@ public sealed class SweepTests(SharedPostgres postgres) : IAsyncLifetime
     public async Task One_sweep_runs_at_a_time_and_a_dead_one_is_followed()
     {
         await storage.ExecuteAsync("""
-            insert into leases (name, holder, expires_at) values ('sweep', gen_random_uuid(), now() + interval '1 minute')
+            insert into leases (name, holder, expires_at)
+            values ('sweep', gen_random_uuid(), now() + interval '1 minute')
             """);
         await TestUser.RefusedAsync(StorageFault.AlreadyExists, () => storage.SweepAsync());
         await storage.ExecuteAsync("update leases set expires_at = now()");
