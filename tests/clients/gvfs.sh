@@ -1,9 +1,9 @@
 #!/bin/sh
-# Works on a drive through gvfs, as GNOME Files does: gvfs.sh URL PASSWORD WORK
+# Works on a drive through gvfs, as GNOME Files does: gvfs.sh URL ANSWERS WORK
 # Needs a D-Bus session. WORK holds the lists 'folders' (a URL path a line) and 'files' (a URL path, a tab, a local
-# file). It leaves the tree, which was copied in as 'in', at 'deep/kept' on the drive.
+# file); the folder 'held' on the drive has a locked member. The tree that was copied in as 'in' is left at 'deep/kept'.
 set -eu
-url=$1 password=$2 work=$3
+url=$1 answers=$2 work=$3
 tab=$(printf '\t')
 
 fail() {
@@ -11,7 +11,7 @@ fail() {
   exit 1
 }
 
-printf '%s\n' "$password" | gio mount "$url" >/dev/null
+printf '%s\n' "$answers" | gio mount "$url" >/dev/null
 trap 'gio mount -u "$url" 2>/dev/null || true' EXIT
 gio info -f "$url" | grep -q 'filesystem::free: [0-9]' || fail 'The drive does not tell its free space.'
 
@@ -43,6 +43,10 @@ while IFS=$tab read -r path file; do
   cmp "$file" "$work/back" || fail "$path came back changed."
   rm "$work/back"
 done <"$work/files"
+# Somebody has a file in it open: nothing is moved, so nothing must be reported as moved.
+if gio move "${url}held" "${url}stolen" 2>/dev/null; then
+  fail 'The folder of a locked file was moved.'
+fi
 if gio info "${url}in" >/dev/null 2>&1; then
   fail 'The renamed folder is still there.'
 fi

@@ -34,7 +34,8 @@ public sealed class CadaverTests(SharedKosha kosha)
             "mkcol docs", "cd docs", "put small x.txt", "put big \"a b+&#%.bin\"", "get \"a b+&#%.bin\" back",
             "propset x.txt colour red", "propget x.txt colour", "lock x.txt", "discover x.txt", "put small x.txt",
             "unlock x.txt", "copy x.txt y.txt", "move y.txt z.txt", "lock \"a b+&#%.bin\"",
-            "put small \"a b+&#%.bin\"", "unlock \"a b+&#%.bin\"", "cd ..", "move docs moved", "copy moved again", "rmcol moved", "ls again");
+            "put small \"a b+&#%.bin\"", "unlock \"a b+&#%.bin\"", "cd ..", "move docs moved", "copy moved again",
+            "rmcol moved", "ls again");
 
         Assert.DoesNotContain("failed", output);
         Assert.DoesNotContain("Could not", output);
@@ -47,7 +48,7 @@ public sealed class CadaverTests(SharedKosha kosha)
     }
 
     [Fact]
-    public async Task A_member_that_somebody_else_has_locked_is_named()
+    public async Task A_member_that_somebody_else_has_locked_keeps_its_folder_in_place()
     {
         using var folder = new TestFolder();
         using var drive = await kosha.NewDriveAsync();
@@ -58,7 +59,7 @@ public sealed class CadaverTests(SharedKosha kosha)
         var output = await RunAsync(drive, folder, "rmcol docs", "move docs moved", "delete docs/open.odt");
         Assert.Contains("Deleting collection `docs': failed:", output);
         Assert.Contains("Moving `/dav/docs' to `/dav/moved':  failed:", output);
-        Assert.Contains("/dav/docs/open.odt: 423 Locked", output);
+        Assert.Equal(3, output.Split("423 Locked").Length - 1);
         Assert.Equal(["open.odt"], (await drive.ListAsync("docs")).Names);
     }
 }

@@ -11,17 +11,35 @@ public sealed class GvfsTests(SharedKosha kosha)
     [Fact]
     public async Task Files_go_in_are_saved_renamed_and_come_back()
     {
+        using var drive = await kosha.NewDriveAsync();
+        await WorkAsync(drive, drive.User.Password, TestSize.Pick(60, 1000));
+    }
+
+    [Fact]
+    public async Task The_same_over_TLS_with_HTTP_2()
+    {
+        await using var secure = await KoshaProcess.StartNewAsync(
+            ("Http:Listen", "https://127.0.0.2:0"), ("Http:SelfSigned", "true"));
+        using var drive = secure.AdminDrive();
+        // The first question is whether to trust the certificate.
+        await WorkAsync(drive, "1\n" + drive.User.Password, files: 30);
+        await secure.StopAsync();
+    }
+
+    private static async Task WorkAsync(DavClient drive, string answers, int files)
+    {
         using var folder = new TestFolder();
         var source = folder["source"];
-        RealTree.Copy(TestSize.Pick(60, 1000), source);
-        using var drive = await kosha.NewDriveAsync();
+        RealTree.Copy(files, source);
         await WriteListsAsync(source, folder);
+        (await drive.MkcolAsync("held")).Must(201);
+        await drive.LockAsync("held/open.odt");
 
-        var url = drive.UrlOf("").Replace("http://", $"dav://{drive.User.Name}@", StringComparison.Ordinal);
+        // http becomes dav, https davs.
+        var url = drive.UrlOf("").Replace("http", "dav", StringComparison.Ordinal)
+            .Replace("://", $"://{drive.User.Name}@", StringComparison.Ordinal);
         string[] words =
-        [
-            "--", "sh", Path.Combine(SourceTree.Root, "tests/clients/gvfs.sh"), url, drive.User.Password, folder.Path,
-        ];
+            ["--", "sh", Path.Combine(SourceTree.Root, "tests/clients/gvfs.sh"), url, answers, folder.Path];
         var start = new ToolStart("dbus-run-session", words)
         {
             Seconds = TestSize.Pick(300, 3600),
@@ -35,7 +53,7 @@ public sealed class GvfsTests(SharedKosha kosha)
         };
         (await Tool.RunAsync(start)).MustSucceed();
 
-        Assert.Equal(["deep"], (await drive.ListAsync("")).Names);
+        Assert.Equal(["deep", "held"], (await drive.ListAsync("")).Names);
         var names = RealTree.DifficultNames.Append("folder #1 100%").Select(name => name.Normalize());
         Assert.Equal(
             names.Order(StringComparer.Ordinal),
