@@ -38,7 +38,8 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
     private async Task AnswerAsync(HttpContext http, Exception error)
     {
         var method = http.Request.Method;
-        if (http.RequestAborted.IsCancellationRequested || error is ConnectionResetException)
+        if (http.RequestAborted.IsCancellationRequested
+            || error is ConnectionResetException or ConnectionAbortedException)
         {
             LogGone(method, error);
             return;

@@ -36,8 +36,8 @@ internal sealed partial class FailedRequests(RequestDelegate next, ILogger<Faile
     }
 
     private static bool IsClientGone(HttpContext context, Exception e) =>
-        context.RequestAborted.IsCancellationRequested
-        && e is OperationCanceledException or ConnectionResetException or ConnectionAbortedException or IOException;
+        e is ConnectionResetException or ConnectionAbortedException
+        || (e is OperationCanceledException or IOException && context.RequestAborted.IsCancellationRequested);
 
     private static Task AnswerAsync(HttpContext context, Exception e)
     {

@@ -50,6 +50,11 @@ internal sealed class IdleBody(Stream inner, TimeSpan limit, TimeProvider time) 
             throw new BadHttpRequestException($"Too little of the body arrived in {limit.TotalSeconds} seconds.",
                 StatusCodes.Status408RequestTimeout, e);
         }
+        catch (IOException e) when (e.InnerException is OverflowException)
+        {
+            // Kestrel does not call this one a bad request.
+            throw new BadHttpRequestException("The length of a chunk is no length.", e);
+        }
         finally
         {
             if (!idle.TryReset())

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
@@ -131,7 +132,7 @@ internal sealed class XmlOutput(HttpResponse response, string contentType = XmlO
         var written = await response.BodyWriter.WriteAsync(buffer.AsMemory(0, used), ct);
         used = 0;
         if (written.IsCanceled || written.IsCompleted)
-            throw new OperationCanceledException("The client went away.");
+            throw new ConnectionAbortedException("The client went away.");
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

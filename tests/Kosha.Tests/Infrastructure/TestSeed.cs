@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Kosha.Tests.Infrastructure;
 
-/// <summary>Where the random numbers of a test begin: shown, and set by KOSHA_TEST_SEED to run the same again.</summary>
+/// <summary>
+/// Where the random numbers of a test begin: shown, and set by KOSHA_TEST_SEED to run the same again.
+/// </summary>
 public static class TestSeed
 {
     public static int Next()

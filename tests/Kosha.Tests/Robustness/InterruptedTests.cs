@@ -6,29 +6,42 @@ using Xunit;
 
 namespace Kosha.Tests.Robustness;
 
-/// <summary>Clients that break off, stand still or lie, and a server in trouble: the old file stays as it was.</summary>
-public sealed class InterruptedTests : IAsyncLifetime
+/// <summary>Clients that break off, stand still or lie, and a server in trouble: old files stay as they are.</summary>
+public sealed class InterruptedTests(InterruptedTests.Instance instance)
+    : IClassFixture<InterruptedTests.Instance>, IAsyncLifetime
 {
     private const int Megabyte = 1 << 20;
 
     private readonly byte[] old = Encoding.ASCII.GetBytes("the old content");
-    private KoshaProcess kosha = null!;
+    private readonly KoshaProcess kosha = instance.Kosha;
     private DavClient drive = null!;
     private string etag = "";
 
+    /// <summary>A daemon for these tests alone, because they count its temporary files and stop its database.</summary>
+    public sealed class Instance : IAsyncLifetime
+    {
+        public KoshaProcess Kosha { get; private set; } = null!;
+
+        public async ValueTask InitializeAsync() => Kosha = await KoshaProcess.StartNewAsync();
+
+        public async ValueTask DisposeAsync()
+        {
+            await using (Kosha)
+                await Kosha.StopAsync();
+        }
+    }
+
     public async ValueTask InitializeAsync()
     {
-        kosha = await KoshaProcess.StartNewAsync();
         drive = await kosha.NewDriveAsync();
         (await drive.PutAsync("file", old)).Must(201);
         etag = (await drive.HeadAsync("file")).Etag;
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
         drive.Dispose();
-        await using (kosha)
-            await kosha.StopAsync();
+        return ValueTask.CompletedTask;
     }
 
     private IEnumerable<string> Leftovers(params string[] folders) => folders
@@ -181,7 +194,8 @@ public sealed class InterruptedTests : IAsyncLifetime
     {
         await using var disk = await SmallDisk.MountAsync(megabytes: 12);
         await using var small = await KoshaProcess.StartNewAsync(
-            ("Blobs:Directory", Path.Combine(disk.Path, "blobs")), ("Spool:Directory", Path.Combine(disk.Path, "spool")));
+            ("Blobs:Directory", Path.Combine(disk.Path, "blobs")),
+            ("Spool:Directory", Path.Combine(disk.Path, "spool")));
         using var client = await small.NewDriveAsync();
         (await client.PutAsync("file", old)).Must(201);
         var body = new byte[20 * Megabyte];

@@ -5,36 +5,52 @@ using Xunit;
 namespace Kosha.Tests.Robustness;
 
 /// <summary>Two daemons over one database and one folder of blobs: what one promises, the other keeps.</summary>
-public sealed class TwoNodesTests(SharedPostgres postgres) : IAsyncLifetime
+public sealed class TwoNodesTests(TwoNodesTests.Nodes nodes) : IClassFixture<TwoNodesTests.Nodes>, IAsyncLifetime
 {
-    private readonly TestFolder shared = new();
-    private string connectionString = "";
-    private KoshaProcess first = null!;
-    private KoshaProcess second = null!;
     private DavClient one = null!;
     private DavClient other = null!;
 
-    public async ValueTask InitializeAsync()
+    public sealed class Nodes(SharedPostgres postgres) : IAsyncLifetime
     {
-        connectionString = await (await postgres.Durable).NewEmptyDatabaseAsync();
-        var blobs = shared.NewFolder("shared");
-        File.SetUnixFileMode(blobs, (UnixFileMode)0b111_111_111);
-        (string, string)[] settings =
-            [("Database:ConnectionString", connectionString), ("Blobs:Directory", Path.Combine(blobs, "blobs"))];
-        first = await KoshaProcess.StartNewAsync(settings);
-        second = await KoshaProcess.StartNewAsync(settings);
-        var user = await first.NewUserAsync();
-        one = first.Drive(user);
-        other = second.Drive(user);
+        private readonly TestFolder shared = new();
+
+        public string ConnectionString { get; private set; } = "";
+
+        public KoshaProcess First { get; private set; } = null!;
+
+        public KoshaProcess Second { get; private set; } = null!;
+
+        public async ValueTask InitializeAsync()
+        {
+            ConnectionString = await (await postgres.Durable).NewEmptyDatabaseAsync();
+            var blobs = shared.NewFolder("shared");
+            File.SetUnixFileMode(blobs, (UnixFileMode)0b111_111_111);
+            (string, string)[] settings =
+                [("Database:ConnectionString", ConnectionString), ("Blobs:Directory", Path.Combine(blobs, "blobs"))];
+            First = await KoshaProcess.StartNewAsync(settings);
+            Second = await KoshaProcess.StartNewAsync(settings);
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await First.DisposeAsync();
+            await Second.DisposeAsync();
+            shared.Dispose();
+        }
     }
 
-    public async ValueTask DisposeAsync()
+    public async ValueTask InitializeAsync()
+    {
+        var user = await nodes.First.NewUserAsync();
+        one = nodes.First.Drive(user);
+        other = nodes.Second.Drive(user);
+    }
+
+    public ValueTask DisposeAsync()
     {
         one.Dispose();
         other.Dispose();
-        await first.DisposeAsync();
-        await second.DisposeAsync();
-        shared.Dispose();
+        return ValueTask.CompletedTask;
     }
 
     [Fact]
@@ -72,16 +88,16 @@ public sealed class TwoNodesTests(SharedPostgres postgres) : IAsyncLifetime
     {
         (await one.PutAsync("file", "first")).Must(201);
         var token = await one.LockAsync("file", "0");
-        await first.KillAsync();
+        await nodes.First.KillAsync();
         (await other.PutAsync("file", "second")).Must(423);
-        await first.StartAsync();
-        using var again = first.Drive(one.User);
+        await nodes.First.StartAsync();
+        using var again = nodes.First.Drive(one.User);
         (await again.PutAsync("file", "second")).Must(423);
         (await again.PutAsync("file", "second", ("If", $"(<{token}>)"))).Must(204);
 
         // An hour is the shortest life that Kosha gives, so the test lets most of it pass at once.
         const int Seconds = 3;
-        await Sql.ExecuteAsync(connectionString, $"update locks set expires_at = now() + interval '{Seconds} s'");
+        await Sql.ExecuteAsync(nodes.ConnectionString, $"update locks set expires_at = now() + interval '{Seconds} s'");
         var clock = Stopwatch.StartNew();
         await Eventually.TrueAsync("the lock ends", async () => (await other.PutAsync("file", "third")).Status == 204);
         Assert.InRange(clock.Elapsed.TotalSeconds, Seconds - 0.5, Seconds + 10);

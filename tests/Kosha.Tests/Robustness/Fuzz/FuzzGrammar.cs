@@ -11,7 +11,9 @@ namespace Kosha.Tests.Robustness.Fuzz;
 public sealed class FuzzGrammar(Random random, DavClient drive)
 {
     private static readonly string[] Names =
-        ["a", "b", "c", "d%20e", "%C3%A9", "Report.docx", "._x", ".DS_Store", "README", "readme", "%F0%9F%98%80", "%2B"];
+    [
+        "a", "b", "c", "d%20e", "%C3%A9", "Report.docx", "._x", ".DS_Store", "README", "readme", "%F0%9F%98%80", "%2B",
+    ];
 
     private static readonly string[] Methods =
     [
@@ -76,6 +78,13 @@ public sealed class FuzzGrammar(Random random, DavClient drive)
         var request = new FuzzRequest { Method = Pick(Methods), Target = "/dav/" + Path() };
         if (random.Next(3) == 0)
             request.Headers.Add(("User-Agent", Pick(Agents)));
+        Fill(request);
+        AddConditions(request);
+        return request;
+    }
+
+    private void Fill(FuzzRequest request)
+    {
         switch (request.Method)
         {
             case "GET" when random.Next(3) == 0:
@@ -97,11 +106,7 @@ public sealed class FuzzGrammar(Random random, DavClient drive)
                 AddSometimes(request, "Depth", "0", "infinity");
                 break;
             case "LOCK":
-                AddSometimes(request, "Timeout", "Second-3600", "Infinite, Second-4100000000");
-                request.Headers.Add(("Depth", Pick("0", "0", "0", "infinity")));
-                // A deep lock on everything would leave little to try.
-                request.Target = "/dav/" + Pick(Names);
-                SetXml(request, random.Next(6) == 0 ? "" : Pick(LockBodies));
+                FillLock(request);
                 break;
             case "UNLOCK" when locks.Count > 0 && random.Next(8) != 0:
                 var (target, token) = locks.Dequeue();
@@ -112,8 +117,15 @@ public sealed class FuzzGrammar(Random random, DavClient drive)
                 request.Headers.Add(("Lock-Token", $"<{Token()}>"));
                 break;
         }
-        AddConditions(request);
-        return request;
+    }
+
+    private void FillLock(FuzzRequest request)
+    {
+        AddSometimes(request, "Timeout", "Second-3600", "Infinite, Second-4100000000");
+        request.Headers.Add(("Depth", Pick("0", "0", "0", "infinity")));
+        // A deep lock on everything would leave little to try.
+        request.Target = "/dav/" + Pick(Names);
+        SetXml(request, random.Next(6) == 0 ? "" : Pick(LockBodies));
     }
 
     /// <summary>Remembers a lock that was given, so that it can be used and released.</summary>

@@ -28,7 +28,8 @@ public sealed class FuzzMutations(Random random)
         ("Destination", "http://elsewhere/dav/a"), ("Destination", "/"), ("Destination", "/dav/"),
         ("Destination", "/dav"), ("Destination", "//dav/x"), ("Destination", "dav/x"), ("Destination", "/dav/%"),
         ("Destination", "/dav/a/../.."), ("Destination", "file:///dav/x"), ("Destination", "http://[/dav/x"),
-        ("Destination", "http://127.0.0.2:99999999999/dav/x"), ("Destination", "/dav/\u00e9"), ("Destination", "http://"),
+        ("Destination", "http://127.0.0.2:99999999999/dav/x"), ("Destination", "/dav/\u00e9"),
+        ("Destination", "http://"),
         ("Timeout", "Second-99999999999999999999"), ("Timeout", "Second--1"), ("Timeout", ",,,"),
         ("If", "("), ("If", "()"), ("If", "(<>)"), ("If", "<"), ("If", "(Not)"), ("If", "([\"a\"]"), ("If", "([W/])"),
         ("If", "<http://[/dav/a> (<opaquelocktoken:1>)"), ("If", "</dav/%zz> (Not <x:y>)"), ("If", ")("),
@@ -51,7 +52,8 @@ public sealed class FuzzMutations(Random random)
 
     private static readonly string[] XmlParts =
     [
-        "<!DOCTYPE a [<!ENTITY b \"c\">]>", "&b;", "&#0;", "&#xFFFE;", "&#x110000;", "]]>", "<![CDATA[x]]>", "<!-- -- -->",
+        "<!DOCTYPE a [<!ENTITY b \"c\">]>", "&b;", "&#0;", "&#xFFFE;", "&#x110000;", "]]>", "<![CDATA[x]]>",
+        "<!-- -- -->",
         "<?xml version=\"1.0\"?>", "<?pi?>", "<a>", "</a>", "<D:x/>", "<x xmlns=\"\"/>", "<x:y/>", " xmlns:D=\"\"",
         " xmlns:xml=\"a\"", "\u0000", "\uFFFE", "<a b='1' b='2'/>", "<prop/>", "<href/>", "xml:lang=\"\u0001\"",
         "<D:prop xmlns:D=\"DAV:\"/>", "<D:displayname/>", "<D:resourcetype/>", "<lastmodified>never</lastmodified>",

@@ -63,8 +63,8 @@ public sealed class ModelTests
         await using var kosha = await KoshaProcess.StartNewAsync();
         using var drive = await kosha.NewDriveAsync();
         // Twenty names: plain ones, and some that are below others.
-        string[] names = ["a", "b", "c", "d", "e", "f", "g", "h", "a/x", "a/y", "b/x", "b/y", "c/x", "c/y", "d/x", "d/y",
-            "a/x/z", "b/x/z", "e/x", "f/x"];
+        string[] names = ["a", "b", "c", "d", "e", "f", "g", "h", "a/x", "a/y", "b/x", "b/y", "c/x", "c/y", "d/x",
+            "d/y", "a/x/z", "b/x/z", "e/x", "f/x"];
         var requests = new ModelRequests(names, ["", "a", "b", "c", "d", "a/x", "b/x"]);
         var randoms = Enumerable.Range(0, Clients).Select(i => new Random(seed + i)).ToList();
         var statuses = new ConcurrentDictionary<(string Method, int Status), int>();
