@@ -15,6 +15,11 @@ create table installation (
 
 insert into installation default values;
 
+-- A lock ends with the device's password under which it was taken.
+alter table locks add app_password_id bigint references app_passwords on delete cascade;
+
+create index locks_app_password on locks (app_password_id) where app_password_id is not null;
+
 -- Work that only one process of all daemons may do at a time. Holders renew; who died is followed after the expiry.
 create table leases (
     name       text primary key,

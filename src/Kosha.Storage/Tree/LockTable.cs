@@ -30,8 +30,9 @@ public sealed class LockTable(Database database, NodeTree tree)
 
     private const string SqlInsert = """
         delete from locks where user_id = @UserId and expires_at <= now();
-        insert into locks (token, node_id, user_id, is_exclusive, is_deep, owner, timeout_seconds, expires_at)
-        select gen_random_uuid(), @nodeId, @UserId, @IsExclusive, @IsDeep, @Owner, @seconds,
+        insert into locks (
+            token, node_id, user_id, app_password_id, is_exclusive, is_deep, owner, timeout_seconds, expires_at)
+        select gen_random_uuid(), @nodeId, @UserId, @AppPasswordId, @IsExclusive, @IsDeep, @Owner, @seconds,
                now() + make_interval(secs => @seconds)
         where (select count(*) from locks where user_id = @UserId) < @MaxLocksPerUser
           and (select count(*) from locks where node_id = @nodeId) < @MaxLocksPerNode
@@ -84,7 +85,7 @@ public sealed class LockTable(Database database, NodeTree tree)
     {
         var parameters = new
         {
-            caller.UserId, nodeId = node.Id, request.IsExclusive, IsDeep = request.IsDeep && node.IsFolder,
+            caller.UserId, caller.AppPasswordId, nodeId = node.Id, request.IsExclusive, IsDeep = request.IsDeep && node.IsFolder,
             request.Owner,
             seconds = Clamp(request.TimeoutSeconds), MaxLocksPerUser, MaxLocksPerNode,
         };
