@@ -19,8 +19,8 @@ public sealed class Report(IReadOnlyList<string> peers)
     public void Print(TextWriter output, int rounds)
     {
         output.WriteLine($"\n{rounds} rounds, one server after the other in each, on {Environment.ProcessorCount} "
-            + "processors shared by server, client and Postgres. Only Kosha makes every write durable (fsync) before it "
-            + "answers; the others can lose what they have acknowledged.");
+            + "processors shared by server, client and Postgres. Only Kosha makes every write durable (fsync) "
+            + "before it answers; the others can lose what they have acknowledged.");
         var workloads = all.Keys.Select(key => key.Workload).Distinct().ToList();
         Print(output, workloads, "Medians: operations a second, MB/s, or seconds. 'x' above 1: Kosha is ahead",
             (workload, peer) => Figure(workload, peer) is { } figure ? Text(figure) + Ratio(workload, peer) : "fails");

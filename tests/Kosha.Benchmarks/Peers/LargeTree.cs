@@ -2,7 +2,9 @@ using Npgsql;
 
 namespace Kosha.Benchmarks.Peers;
 
-/// <summary>A tree as it is after years: 1,000,000 nodes in 1,000 folders, each file with a content of its own.</summary>
+/// <summary>
+/// A tree as it is after years: 1,000,000 nodes in 1,000 folders, each file with a content of its own.
+/// </summary>
 internal static class LargeTree
 {
     private const int PatienceSeconds = 600;

@@ -81,7 +81,8 @@ public sealed class Peer : IAsyncDisposable
         "lighttpd" => Info("lighttpd", "-D", "-f", Configure(name, place, port)),
         "rclone" => Info("rclone", "serve", "webdav", "--config", "/dev/null", "--addr", $"127.0.0.1:{port}",
             "--user", User, "--pass", Password, Directory.CreateDirectory($"{place}/data").FullName),
-        _ => throw new ArgumentException($"There is no peer {name}; choose among {string.Join(", ", Compared)} and {LargeKosha}."),
+        _ => throw new ArgumentException(
+            $"There is no peer {name}; choose among {string.Join(", ", Compared)} and {LargeKosha}."),
     };
 
     private static string KoshaProgram => Environment.GetEnvironmentVariable("KOSHA_BENCH_PROGRAM")
