@@ -85,8 +85,8 @@ public sealed class LockTable(Database database, NodeTree tree)
     {
         var parameters = new
         {
-            caller.UserId, caller.AppPasswordId, nodeId = node.Id, request.IsExclusive, IsDeep = request.IsDeep && node.IsFolder,
-            request.Owner,
+            caller.UserId, caller.AppPasswordId, nodeId = node.Id,
+            request.IsExclusive, IsDeep = request.IsDeep && node.IsFolder, request.Owner,
             seconds = Clamp(request.TimeoutSeconds), MaxLocksPerUser, MaxLocksPerNode,
         };
         return await transaction.Connection!.QuerySingleOrDefaultAsync<NodeLock>(
