@@ -32,6 +32,10 @@ case "${1:-run}" in
     need strace strace
     need openssl openssl
     need curl curl
+    need cadaver cadaver
+    need gio libglib2.0-bin
+    need dbus-run-session dbus
+    [ -x /usr/libexec/gvfsd-dav ] || [ -x /usr/lib/gvfs/gvfsd-dav ] || missing="$missing gvfs-backends"
     ;;
   *)
     echo "usage: $0 run|test|bench" >&2

@@ -26,6 +26,14 @@ internal static class BlobStorage
         }
     }
 
+    /// <summary>Makes sure that store and database belong together.</summary>
+    /// <exception cref="OperatorException">They do not; the message says what to do.</exception>
+    public static async Task ClaimAsync(Database database, IBlobStore store, CancellationToken ct)
+    {
+        if (await new InstallationTable(database).ClaimStoreAsync(store, ct) is { } problem)
+            throw new OperatorException($"Blobs:Directory: {problem}");
+    }
+
     /// <exception cref="OperatorException">The folder cannot be used.</exception>
     public static SpoolFolder OpenSpool(KoshaOptions options)
     {

@@ -67,6 +67,24 @@ public sealed partial class KoshaOptions
         return found;
     }
 
+    private static List<string> ReadCorsOrigins(SettingsReader reader)
+    {
+        const string Key = "Http:CorsOrigins";
+        var found = new List<string>();
+        var text = reader.Text(Key, "");
+        foreach (var part in text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            if (WebOrigin.TryParse(part) is { } origin)
+                found.Add(origin);
+            else
+                reader.Problem(Key, part == "*"
+                    ? "'*' would let every page of the web use the drive; name the origins, with ';' between them."
+                    : $"'{part}' is not an origin; write https://app.example.org or app://obsidian.md, without a path, "
+                    + "several with ';' between them.");
+        }
+        return found;
+    }
+
     private static string? ReadConnectionString(SettingsReader reader)
     {
         const string Key = "Database:ConnectionString";

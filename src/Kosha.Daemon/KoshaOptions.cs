@@ -38,6 +38,9 @@ public sealed partial class KoshaOptions
 
     public bool HttpAllowInsecure { get; }
 
+    /// <summary>Origins whose browser apps may use /dav, as browsers write them. Empty: none but Kosha's own.</summary>
+    public IReadOnlyList<string> HttpCorsOrigins { get; }
+
     /// <summary>In Npgsql's form; null: the private cluster.</summary>
     public string? DatabaseConnectionString { get; }
 
@@ -80,6 +83,7 @@ public sealed partial class KoshaOptions
         HttpSelfSigned = reader.Flag("Http:SelfSigned", false);
         HttpTrustedProxies = ReadProxies(reader);
         HttpAllowInsecure = reader.Flag("Http:AllowInsecure", false);
+        HttpCorsOrigins = ReadCorsOrigins(reader);
         DatabaseConnectionString = ReadConnectionString(reader);
         DatabaseTransactionPooler = reader.Choice("Database:Pooler", false, ("", false), ("transaction", true));
         if (reader.Choice("Blobs:Store", false, ("disk", false), ("s3", true)))

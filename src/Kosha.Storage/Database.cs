@@ -52,17 +52,28 @@ public sealed class Database : IAsyncDisposable
 
     public ValueTask DisposeAsync() => source.DisposeAsync();
 
-    /// <summary>Runs reads on one connection, outside a transaction: each statement sees its own moment.</summary>
+    /// <summary>
+    /// Runs reads on one connection, outside a transaction: each statement sees its own moment. A pooled connection
+    /// that turns out to be broken (the server was restarted) is replaced once, so <paramref name="work"/> may run
+    /// twice.
+    /// </summary>
     public async Task<T> ReadAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken ct)
     {
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            await using var connection = await source.OpenConnectionAsync(ct);
-            return await work(connection);
-        }
-        catch (Exception e) when (IsUnavailable(e))
-        {
-            throw Unavailable(e);
+            try
+            {
+                await using var connection = await source.OpenConnectionAsync(ct);
+                return await work(connection);
+            }
+            catch (Exception e) when (attempt == 1 && IsBroken(e))
+            {
+                source.Clear();
+            }
+            catch (Exception e) when (IsUnavailable(e))
+            {
+                throw Unavailable(e);
+            }
         }
     }
 
@@ -101,6 +112,10 @@ public sealed class Database : IAsyncDisposable
                 if (attempt == MaxAttempts)
                     throw Unavailable(e);
             }
+            catch (Exception e) when (attempt == 1 && IsBroken(e))
+            {
+                source.Clear();
+            }
             catch (Exception e) when (IsUnavailable(e))
             {
                 throw Unavailable(e);
@@ -125,7 +140,7 @@ public sealed class Database : IAsyncDisposable
             switch (await witness.AskAsync(source))
             {
                 case CommitOutcome.Unknown:
-                    throw;
+                    throw Unavailable(e);
                 case CommitOutcome.Aborted:
                     throw new LostRaceException();
             }
@@ -141,6 +156,10 @@ public sealed class Database : IAsyncDisposable
                 or PostgresErrorCodes.SerializationFailure
                 or PostgresErrorCodes.UniqueViolation,
         };
+
+    /// <summary>The connection is gone, and the server may be there all the same.</summary>
+    private static bool IsBroken(Exception e) => e is NpgsqlException { InnerException: IOException }
+        or PostgresException { SqlState: PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown };
 
     internal static bool IsUnavailable(Exception e) => e switch
     {

@@ -73,4 +73,10 @@ public sealed class StorageException(StorageFault fault, string message, Excepti
     /// For <see cref="StorageFault.Locked"/>: the node whose lock stands in the way, if its path is known.
     /// </summary>
     public Tree.NodePath? LockedPath { get; init; }
+
+    /// <summary>
+    /// For <see cref="StorageFault.Locked"/>: members of the folder in question whose own locks stand in the way, each
+    /// once. Empty if a lock covers the folder itself.
+    /// </summary>
+    public IReadOnlyList<Tree.NodePath> LockedMembers { get; init; } = [];
 }

@@ -62,13 +62,16 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
     {
         // 1. Look.
         var allowance = await tree.AllowWriteAsync(caller, path, write.Conditions, ct);
+        Steps.Reached(Steps.Looked);
 
         // 2. Receive.
         await using var spool = await spools.ReceiveAsync(
             body, write.AnnouncedBytes, allowance.MaxBytes, () => TooLarge(allowance.Reason), ct);
+        Steps.Reached(Steps.Received);
 
         // 3. Compare.
         RequireAnnounced(spool, write);
+        Steps.Reached(Steps.Compared);
 
         for (var attempt = 1; ; attempt++)
         {
@@ -78,7 +81,9 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
                 var claim = spool.Size == 0 ? null : await StoreAsync(spool, ct);
 
                 // 5. Name.
-                return await tree.NameAsync(caller, path, write, claim, spool.Size, ct);
+                var result = await tree.NameAsync(caller, path, write, claim, spool.Size, ct);
+                Steps.Reached(Steps.Named, claim?.Key);
+                return result;
             }
             catch (BlobGoneException e)
             {
@@ -93,8 +98,10 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
     private async Task<BlobClaim> StoreAsync(Spool spool, CancellationToken ct)
     {
         var claim = await blobs.ClaimAsync(spool, store, ct);
+        Steps.Reached(Steps.Claimed, claim.Key);
         if (claim.MustStore)
             await store.PutAsync(claim.Key, spool, ct);
+        Steps.Reached(Steps.Stored, claim.Key);
         return claim;
     }
 

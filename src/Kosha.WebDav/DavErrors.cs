@@ -1,4 +1,5 @@
 using Kosha.Storage;
+using Kosha.Storage.Tree;
 using Kosha.WebDav.Xml;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
@@ -10,8 +11,11 @@ namespace Kosha.WebDav;
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Message">For people.</param>
 /// <param name="Condition">The local name of a DAV: precondition element; null if no RFC names one.</param>
-/// <param name="Href">What the condition is about; null if it needs none.</param>
-internal readonly record struct Refusal(int Status, string Message, string? Condition = null, string? Href = null);
+internal readonly record struct Refusal(int Status, string Message, string? Condition = null)
+{
+    /// <summary>What the condition is about; empty if it needs nothing.</summary>
+    public IReadOnlyList<string> Hrefs { get; init; } = [];
+}
 
 /// <summary>The one place where a refusal, wherever it arose, becomes a status and an RFC 4918 error body.</summary>
 internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
@@ -74,7 +78,7 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
         StorageFault.WrongKind => new(method is "MKCOL" or "PUT" ? 405 : 409, e.Message),
         StorageFault.InvalidName or StorageFault.InvalidValue or StorageFault.DigestMismatch => new(400, e.Message),
         StorageFault.ConditionFailed => new(412, e.Message),
-        StorageFault.Locked => new(423, e.Message, LockCondition(method), LockedHref(e)),
+        StorageFault.Locked => Locked(method, e),
         StorageFault.LockTokenUnknown => new(409, e.Message, "lock-token-matches-request-uri"),
         StorageFault.QuotaExceeded => new(507, e.Message, "quota-not-exceeded"),
         StorageFault.NoSpace => new(507, e.Message, "sufficient-disk-space"),
@@ -86,11 +90,21 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
         _ => new(500, e.Message),
     };
 
-    private static string LockCondition(string method) =>
-        method == "LOCK" ? "no-conflicting-lock" : "lock-token-submitted";
-
-    private static string? LockedHref(StorageException e) =>
-        e.LockedPath is { } path ? DavUrl.Href(path, isFolder: false) : null;
+    /// <summary>
+    /// A LOCK that a member forbids must be a multistatus (RFC 4918, 9.10.3). DELETE, COPY and MOVE may be 207 or 423
+    /// (9.6.1, 9.8.5, 9.9.4): it is 423, because nothing was done, and rclone and gvfs take 207 for success.
+    /// </summary>
+    private static Refusal Locked(string method, StorageException e)
+    {
+        var isLock = method == "LOCK";
+        IReadOnlyList<NodePath> paths = e.LockedPath is { } path ? [path] : e.LockedMembers;
+        return new(
+            isLock && e.LockedMembers.Count > 0 ? StatusCodes.Status207MultiStatus : StatusCodes.Status423Locked,
+            e.Message, isLock ? "no-conflicting-lock" : "lock-token-submitted")
+        {
+            Hrefs = [.. paths.Select(locked => DavUrl.Href(locked, isFolder: false))],
+        };
+    }
 
     private static async Task WriteAsync(HttpContext http, Refusal refusal)
     {
@@ -101,12 +115,32 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
         if (refusal.Status == StatusCodes.Status503ServiceUnavailable)
             response.Headers.RetryAfter = RetryAfterSeconds;
         if (refusal.Status == StatusCodes.Status405MethodNotAllowed)
-            response.Headers.Allow = Methods.Options.Allow;
+            response.Headers.Allow = WebDavEndpoints.Allow;
         if (HttpMethods.IsHead(http.Request.Method))
             return;
         using var output = new XmlOutput(response);
-        WriteBody(output, refusal);
+        if (refusal.Status == StatusCodes.Status207MultiStatus)
+            WriteMembers(output, refusal, http.Request);
+        else
+            WriteBody(output, refusal);
         await output.CompleteAsync(http.RequestAborted);
+    }
+
+    /// <summary>Which members are locked, and that the folder for this reason is not (RFC 4918, 9.10.9).</summary>
+    private static void WriteMembers(XmlOutput output, in Refusal refusal, HttpRequest request)
+    {
+        var answer = new MultiStatus(output);
+        answer.Begin();
+        foreach (var member in refusal.Hrefs)
+        {
+            answer.BeginResponse(member);
+            answer.Status(StatusCodes.Status423Locked);
+            output.Raw($"<D:error><D:{refusal.Condition}/></D:error>");
+            answer.EndResponse();
+        }
+        answer.Response(
+            DavRequest.HrefOf(request.HttpContext, isFolder: true), StatusCodes.Status424FailedDependency);
+        answer.End();
     }
 
     /// <summary>The message stands where ownCloud's servers put it, because rclone shows it to its user.</summary>
@@ -114,8 +148,13 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
     {
         output.Raw("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"u8);
         output.Raw("<D:error xmlns:D=\"DAV:\" xmlns:s=\"http://sabredav.org/ns\">"u8);
-        if (refusal is { Condition: { } condition, Href: { } href })
-            output.Raw($"<D:{condition}><D:href>{href}</D:href></D:{condition}>");
+        if (refusal is { Condition: { } condition, Hrefs.Count: > 0 })
+        {
+            output.Raw($"<D:{condition}>");
+            foreach (var href in refusal.Hrefs)
+                output.Raw($"<D:href>{href}</D:href>");
+            output.Raw($"</D:{condition}>");
+        }
         else if (refusal.Condition is { } alone)
             output.Raw($"<D:{alone}/>");
         output.Raw("<s:message>"u8);

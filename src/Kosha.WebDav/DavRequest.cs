@@ -69,13 +69,12 @@ internal sealed record DavRequest
     public static DavRequest Read(HttpContext http, Caller caller, WebDavOptions options)
     {
         var headers = http.Request.Headers;
-        var target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         var lockToken = LockTokens.ReadHeader(One(headers["Lock-Token"]));
         var request = new DavRequest
         {
             Http = http,
             Caller = caller,
-            Path = DavUrl.FromTarget(target, out var endsWithSlash),
+            Path = DavUrl.FromTarget(TargetOf(http), out var endsWithSlash),
             EndsWithSlash = endsWithSlash,
             IsExplorer = Mentions(headers.UserAgent, "Microsoft-WebDAV-MiniRedir"),
             Depth = DavHeaders.ReadDepth(One(headers["Depth"])),
@@ -91,6 +90,12 @@ internal sealed record DavRequest
             _ => request,
         };
     }
+
+    /// <summary>The absolute path of the request's URL, with the names as the client wrote them.</summary>
+    public static string HrefOf(HttpContext http, bool isFolder) => DavUrl.Echo(TargetOf(http), isFolder);
+
+    private static string TargetOf(HttpContext http) =>
+        http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
 
     private DavRequest WithReadHeaders(IHeaderDictionary headers) => this with
     {

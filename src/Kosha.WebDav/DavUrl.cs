@@ -17,15 +17,36 @@ internal static class DavUrl
     /// <exception cref="DavException">400 for a fragment, 404 for a target outside the drive.</exception>
     public static NodePath FromTarget(string rawTarget, out bool endsWithSlash)
     {
+        var path = PathOf(rawTarget);
+        endsWithSlash = path.EndsWith("/", StringComparison.Ordinal);
+        return TryBelow(path, out var below) ? NodePath.FromEncoded(below) : throw DavException.NotFound();
+    }
+
+    /// <summary>
+    /// The absolute path of a target that <see cref="FromTarget"/> has read, with the names as the client wrote them:
+    /// composed or not, in its case. Some clients (gvfs) take no answer about another URL than the one they asked for.
+    /// </summary>
+    public static string Echo(string rawTarget, bool isFolder)
+    {
+        var path = PathOf(rawTarget);
+        var href = new StringBuilder().Append(path[..Prefix.Length]);
+        foreach (var range in path[Prefix.Length..].Split('/'))
+        {
+            var segment = path[Prefix.Length..][range];
+            if (!segment.IsEmpty)
+                href.Append('/').Append(Uri.EscapeDataString(Uri.UnescapeDataString(segment)));
+        }
+        return isFolder ? href.Append('/').ToString() : href.ToString();
+    }
+
+    private static ReadOnlySpan<char> PathOf(string rawTarget)
+    {
         var path = rawTarget.AsSpan();
         if (!path.StartsWith("/", StringComparison.Ordinal))
             path = TrySplit(path, out _, out _, out var rest) ? rest : throw DavException.NotFound();
         if (path.Contains('#'))
             throw DavException.BadRequest("A request's URL has no fragment; encode '#' as %23.");
-        if (path.IndexOf('?') is >= 0 and var query)
-            path = path[..query];
-        endsWithSlash = path.EndsWith("/", StringComparison.Ordinal);
-        return TryBelow(path, out var below) ? NodePath.FromEncoded(below) : throw DavException.NotFound();
+        return path.IndexOf('?') is >= 0 and var query ? path[..query] : path;
     }
 
     /// <summary>Reads a Destination header (RFC 4918, 10.3): an absolute URL, or an absolute path.</summary>

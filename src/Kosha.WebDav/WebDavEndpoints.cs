@@ -14,6 +14,10 @@ namespace Kosha.WebDav;
 /// <summary>The drive at <c>/dav/</c>: WebDAV classes 1, 2 and 3 (RFC 4918) over the signed-in user's tree.</summary>
 public static class WebDavEndpoints
 {
+    /// <summary>The methods of every URL of the drive, as an Allow header names them.</summary>
+    public const string Allow =
+        "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK";
+
     /// <summary>Methods that exist somewhere but not here (405); anything else is no method (501).</summary>
     private static readonly FrozenSet<string> Foreign = FrozenSet.Create(
         StringComparer.Ordinal,
@@ -50,7 +54,7 @@ public static class WebDavEndpoints
             ["OPTIONS"] = Options.AnswerAsync,
             ["GET"] = Bind(new Get(tree, vault).AnswerAsync),
             ["HEAD"] = Bind(new Get(tree, vault).AnswerAsync),
-            ["PUT"] = Bind(new Put(vault).AnswerAsync),
+            ["PUT"] = Bind(new Put(vault, locks, time).AnswerAsync),
             ["DELETE"] = Bind(new Delete(tree).AnswerAsync),
             ["MKCOL"] = Bind(new MkCol(tree).AnswerAsync),
             ["COPY"] = Bind(new Copy(tree).AnswerAsync),

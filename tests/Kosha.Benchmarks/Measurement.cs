@@ -9,10 +9,11 @@ namespace Kosha.Benchmarks;
 public sealed record Measurement(
     int Operations, double Seconds, long Bytes, IReadOnlyList<double> Latencies, string? Failure = null)
 {
-    /// <summary>Of the server, all its processes together.</summary>
-    public double ProcessorSeconds { get; init; }
+    /// <summary>Of the server, all its processes together but those of a Postgres.</summary>
+    public Usage Server { get; init; } = Usage.None;
 
-    public double Megabytes { get; init; }
+    /// <summary>Of the server's Postgres, if it has one.</summary>
+    public Usage Database { get; init; } = Usage.None;
 
     /// <summary>The 99th percentile, in milliseconds.</summary>
     public double P99 => Latencies.Count == 0 ? 0 : Latencies[(int)(Latencies.Count * 0.99)] * 1000;

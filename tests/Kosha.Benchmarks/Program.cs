@@ -4,11 +4,12 @@ using Kosha.Benchmarks.Peers;
 using Kosha.Benchmarks.Workloads;
 
 // Every workload runs on every server in turn, round after round, and each round begins with another server: what the
-// machine does beside the benchmark then troubles all of them alike.
-var peers = Words("peers", [.. Peer.Names]);
+// machine does beside the benchmark then troubles all of them alike. Round 0 warms all of them up and is not counted: a
+// server in use is warm.
+var peers = Words("peers", [.. Peer.Compared]);
 var groups = Words("workloads", [.. Workload.All.Select(workload => workload.Group).Distinct()]);
-var rounds = int.Parse(Word("rounds", "3"), CultureInfo.InvariantCulture);
-var limit = TimeSpan.FromSeconds(double.Parse(Word("seconds", "2"), CultureInfo.InvariantCulture));
+var rounds = int.Parse(Word("rounds", "5"), CultureInfo.InvariantCulture);
+var limit = TimeSpan.FromSeconds(double.Parse(Word("seconds", "1"), CultureInfo.InvariantCulture));
 var bigBytes = long.Parse(Word("mib", "1024"), CultureInfo.InvariantCulture) << 20;
 
 var report = new Report(peers);
@@ -17,7 +18,7 @@ try
 {
     foreach (var name in peers)
         running.Add(await Peer.StartAsync(name));
-    for (var number = 0; number < rounds; number++)
+    for (var number = 0; number <= rounds; number++)
     {
         foreach (var group in groups)
         {
@@ -31,7 +32,7 @@ finally
     foreach (var peer in running)
         await peer.DisposeAsync();
 }
-report.Print(Console.Out);
+report.Print(Console.Out, rounds);
 return 0;
 
 string Word(string name, string fallback) =>
@@ -46,9 +47,10 @@ void RunGroup(Peer peer, string group, int number)
     foreach (var workload in Workload.All.Where(workload => workload.Group == group))
     {
         var measured = Measure(peer, workload, round);
-        report.Add(workload, peer.Name, measured);
+        if (number > 0)
+            report.Add(workload, peer.Name, measured);
         var figure = measured.Failure ?? workload.Figure(measured).ToString("F3", CultureInfo.InvariantCulture);
-        Console.WriteLine($"round {number + 1}  {peer.Name,-9} {workload.Name,-36} {figure}");
+        Console.WriteLine($"round {number}  {peer.Name,-9} {workload.Name,-36} {figure}");
     }
 }
 
@@ -57,12 +59,13 @@ static Measurement Measure(Peer peer, Workload workload, Round round)
     try
     {
         workload.Prepare?.Invoke(round);
-        var before = peer.Usage.ProcessorSeconds();
+        var before = peer.Usage.Read();
         var measured = workload.Run(round);
+        var after = peer.Usage.Read();
         return measured with
         {
-            ProcessorSeconds = peer.Usage.ProcessorSeconds() - before,
-            Megabytes = peer.Usage.Megabytes(),
+            Server = after.Server.Since(before.Server),
+            Database = after.Database.Since(before.Database),
         };
     }
     catch (Exception e) when (e is IOException or InvalidDataException or System.Net.Sockets.SocketException)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kosha.Benchmarks.Peers;
 using Kosha.Benchmarks.Workloads;
 
 namespace Kosha.Benchmarks;
@@ -15,17 +16,35 @@ public sealed class Report(IReadOnlyList<string> peers)
         list.Add(measurement);
     }
 
-    public void Print(TextWriter output)
+    public void Print(TextWriter output, int rounds)
     {
+        output.WriteLine($"\n{rounds} rounds, one server after the other in each, on {Environment.ProcessorCount} "
+            + "processors shared by server, client and Postgres. Only Kosha makes every write durable (fsync) "
+            + "before it answers; the others can lose what they have acknowledged.");
         var workloads = all.Keys.Select(key => key.Workload).Distinct().ToList();
         Print(output, workloads, "Medians: operations a second, MB/s, or seconds. 'x' above 1: Kosha is ahead",
             (workload, peer) => Figure(workload, peer) is { } figure ? Text(figure) + Ratio(workload, peer) : "fails");
-        Print(output, workloads, "Processor time of the server, ms an operation (medians)",
-            (workload, peer) => Text(Median(workload, peer, m => m.ProcessorSeconds * 1000 / m.Operations)));
+        Print(output, workloads, "Processor time, ms an operation (medians); '+': of Kosha's Postgres",
+            (workload, peer) => Both(workload, peer, (m, usage) => usage.Seconds * 1000 / m.Operations, Median));
         Print(output, workloads, "99th percentile of the latency, ms (medians)",
             (workload, peer) => Text(Median(workload, peer, m => m.P99)));
-        Print(output, workloads, "Memory of the server after the workload, MB (highest)",
-            (workload, peer) => Text(Clean(workload, peer).Select(m => m.Megabytes).DefaultIfEmpty().Max()));
+        Print(output, workloads, "Memory after the workload, MB (highest); '+': of Kosha's Postgres",
+            (workload, peer) => Both(workload, peer, (_, usage) => usage.Megabytes, Highest));
+    }
+
+    /// <summary>A figure of the server, and the same of its Postgres if it has one.</summary>
+    private static string Both(
+        Workload workload, string peer, Func<Measurement, Usage, double> value,
+        Func<Workload, string, Func<Measurement, double>, double?> over)
+    {
+        var server = Text(over(workload, peer, m => value(m, m.Server)));
+        return Peer.IsKosha(peer) ? $"{server} + {Text(over(workload, peer, m => value(m, m.Database)))}" : server;
+    }
+
+    private double? Highest(Workload workload, string peer, Func<Measurement, double> value)
+    {
+        var clean = Clean(workload, peer).ToList();
+        return clean.Count == 0 ? null : clean.Max(value);
     }
 
     private void Print(

@@ -2,18 +2,39 @@ using System.Globalization;
 
 namespace Kosha.Benchmarks;
 
-/// <summary>Processor time and memory of a server: its processes and everything below them.</summary>
+/// <summary>What processes have used: seconds of processor time so far, and megabytes now.</summary>
+public sealed record Usage(double Seconds, double Megabytes)
+{
+    public static readonly Usage None = new(0, 0);
+
+    /// <summary>The work since an earlier moment, and the memory of this one.</summary>
+    public Usage Since(Usage earlier) => this with { Seconds = Seconds - earlier.Seconds };
+}
+
+/// <summary>
+/// Processor time and memory of a server: its processes and everything below them, with a Postgres among them apart.
+/// </summary>
 public sealed class ServerUsage(IReadOnlyList<int> roots)
 {
     /// <summary>USER_HZ, which is 100 on every Linux that .NET runs on.</summary>
     private const double TicksPerSecond = 100;
 
-    /// <summary>Seconds so far, of ended children too.</summary>
-    public double ProcessorSeconds() =>
-        Processes().Sum(pid => StatOf(pid) is { } stat ? stat[11..15].Sum(Number) : 0) / TicksPerSecond;
+    private const string DatabaseName = "postgres";
 
-    /// <summary>Megabytes now, shared pages divided among those who share them.</summary>
-    public double Megabytes() => Processes().Sum(PssOf) / 1000;
+    /// <summary>Now; ended children count, and shared pages are divided among those who share them.</summary>
+    public (Usage Server, Usage Database) Read()
+    {
+        var processes = Processes().ToLookup(pid => Read($"/proc/{pid}/comm").TrimEnd() == DatabaseName);
+        return (UsageOf(processes[false]), UsageOf(processes[true]));
+    }
+
+    private static Usage UsageOf(IEnumerable<int> processes)
+    {
+        var pids = processes.ToList();
+        return new(
+            pids.Sum(pid => StatOf(pid) is { } stat ? stat[11..15].Sum(Number) : 0) / TicksPerSecond,
+            pids.Sum(PssOf) / 1000);
+    }
 
     private List<int> Processes()
     {

@@ -8,11 +8,21 @@ internal static class UpkeepCommands
 {
     public static Command Fsck(CommandLine line)
     {
-        var command = new Command("fsck", "Check the tree, the usage and the bytes of every blob. Changes nothing.");
-        command.SetAction((_, _) => line.RunAsync("kosha fsck", async (installation, ct) =>
+        var repair = new Option<bool>("--repair")
+        {
+            Description = "First mend what can be proven: sums, states of contents, missing roots. Deletes nothing.",
+        };
+        var quick = new Option<bool>("--quick") { Description = "Compare sizes in the store and read no bytes." };
+        var command = new Command(
+            "fsck", "Check every promise: the tree, the usage, the bytes of every blob. Exit code 1 if one is broken.")
+        {
+            repair, quick,
+        };
+        command.SetAction((parsed, _) => line.RunAsync("kosha fsck", async (installation, ct) =>
         {
             var blobs = await BlobStorage.OpenAsync(line.Options, serves: false, ct);
-            return await new Fsck(installation.Database, blobs).RunAsync(Console.Out, ct) ? 0 : 1;
+            var options = new FsckOptions { Repair = parsed.GetValue(repair), Quick = parsed.GetValue(quick) };
+            return await new Fsck(installation.Database, blobs, Console.Out).RunAsync(options, ct) ? 0 : 1;
         }));
         return command;
     }

@@ -28,6 +28,7 @@ internal static class WebHost
             app.UseForwardedHeaders(Forwarded(options));
         app.UseMiddleware<FailedRequests>();
         app.UseSecurityHeaders();
+        app.UseCrossOrigin(options.HttpCorsOrigins);
         app.UseRouting();
         app.UseMiddleware<BasicAuthentication>();
         app.UseIdleBodyLimit();

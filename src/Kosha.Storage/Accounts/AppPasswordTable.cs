@@ -79,7 +79,8 @@ public sealed class AppPasswordTable(Database database)
     private const string SqlRevokeByLabel = "delete from app_passwords where user_id = @userId and label = @label";
 
     /// <summary>
-    /// Ends one app password, found by its id, else by its label. The user's other credentials stay as they are.
+    /// Ends one app password, found by its id, else by its label, and the locks that were taken with it. The user's
+    /// other credentials stay as they are.
     /// </summary>
     /// <exception cref="StorageException"><see cref="StorageFault.NotFound"/></exception>
     public Task RevokeAsync(string user, string idOrLabel, CancellationToken ct) =>

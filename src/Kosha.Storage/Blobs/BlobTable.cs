@@ -17,7 +17,7 @@ internal sealed class BlobGoneException : Exception;
 /// Blobs and their objects' keys: <c>storing → live → condemned</c>, and <c>damaged</c>. A key has its row from before
 /// its first byte; only a live or condemned row proves that the bytes are there.
 /// </summary>
-internal sealed class BlobTable(Database database)
+internal sealed partial class BlobTable(Database database)
 {
     private const int MaxGenerations = 1000;
 
@@ -32,10 +32,12 @@ internal sealed class BlobTable(Database database)
             select @sha256, @size, @sha1, @md5, 'storing', key from reserved
             on conflict (sha256) do nothing returning id, state, object_key
         )
-        select id, state, object_key from found union all select id, state, object_key from made
+        select b.id, b.state, b.object_key, i.reconciled_epoch >= i.epoch as is_trusted
+        from (select id, state, object_key from found union all select id, state, object_key from made) b
+        cross join installation i
         """;
 
-    private sealed record Row(long Id, string State, string ObjectKey);
+    private sealed record Row(long Id, string State, string ObjectKey, bool IsTrusted);
 
     /// <summary>
     /// Finds the row of a content, or commits a new one as <c>storing</c>. Usually one round trip. A doomed key is
@@ -63,12 +65,13 @@ internal sealed class BlobTable(Database database)
             "This content was stored and removed too often in a short time.");
     }
 
+    /// <summary>After a restore no row proves that its bytes are there: the same bytes are put once more.</summary>
     private async Task<BlobClaim> ClaimOfAsync(
         Row row, Spool spool, IBlobStore store, CancellationToken ct) => row.State switch
     {
         "damaged" => new(row.Id, await ReserveNewKeyAsync(spool, store, ct), MustStore: true),
         "storing" => new(row.Id, row.ObjectKey, MustStore: true),
-        _ => new(row.Id, row.ObjectKey, MustStore: false),
+        _ => new(row.Id, row.ObjectKey, MustStore: !row.IsTrusted),
     };
 
     private const string SqlReserveKey = """
@@ -100,9 +103,10 @@ internal sealed class BlobTable(Database database)
             -- Not "for update": who names the same content without a claim (COPY) holds the key share already.
             select id, object_key from blobs where id = @BlobId and state <> 'live' for no key update
         ), healed as (
-            update blobs b set state = 'live', condemned_at = null, object_key = @Key
-            from old where b.id = old.id and (b.state <> 'damaged' or @MustStore)
-              and (b.object_key = @Key or b.state = 'damaged')
+            update blobs b set state = 'live', condemned_at = null, object_key = @Key, touched_at = now()
+            from old where b.id = old.id and (b.object_key = @Key or (b.state = 'damaged' and @MustStore and exists (
+                -- Nor may the sweep doom the new key, which no blob names yet.
+                select from blob_objects where key = @Key and doomed_at is null for share)))
             returning b.id
         )
         update blob_objects set doomed_at = now()

@@ -13,6 +13,9 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
     /// <summary>For copies on their way; never listed. Outside the two-letter folders.</summary>
     private const string TemporaryFolder = "tmp";
 
+    /// <summary>The store's identity; outside the two-letter folders, too.</summary>
+    private const string IdentityFile = "kosha-store.json";
+
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <summary>Folders whose own entry is durable, as this process knows: at most all of 'ab' and 'ab/cd'.</summary>
@@ -25,6 +28,12 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         var hex = id.ToString();
         return generation == 1 ? $"{hex[..2]}/{hex[2..4]}/{hex}" : $"{hex[..2]}/{hex[2..4]}/{hex}.{generation}";
     }
+
+    public bool IsBlobKey(string key) =>
+        key.Split('/') is [var first, var second, var name]
+        && name.Split('.') is [{ Length: 64 } sha, .. var generation]
+        && sha.All(char.IsAsciiHexDigitLower) && sha[..2] == first && sha[2..4] == second
+        && (generation is [] || (generation is [var number] && number.All(char.IsAsciiDigit)));
 
     /// <summary>For the start of a daemon: makes the folder and removes what a crash left in it.</summary>
     /// <exception cref="StorageException"><see cref="StorageFault.Unavailable"/></exception>
@@ -89,6 +98,7 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
             MakeDurable(folder);
             if (!spool.TryMoveTo(path))
                 await CopyAsync(spool, path, ct);
+            Steps.Reached(Steps.Renamed, key);
             Posix.SyncFolder(folder);
         }
         catch (IOException e) when (Posix.IsNoSpace(e))
@@ -123,7 +133,11 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         {
             await using var target = NewTemporaryFile(temporary);
             await using var source = spool.OpenRead();
-            await source.CopyToAsync(target, 1024 * 1024, ct);
+            if (source is MemoryStream small)
+                // At once: to hand so little to another thread costs more than to write it.
+                small.WriteTo(target);
+            else
+                await source.CopyToAsync(target, 1024 * 1024, ct);
             target.Flush(flushToDisk: true);
             // While it is open and so locked, or a daemon that starts just now would take it for a leftover.
             if (!Posix.TryRename(temporary, path))
@@ -165,12 +179,19 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
     public Task DeleteAsync(string key, CancellationToken ct)
     {
         var path = PathOf(key);
-        if (File.Exists(path))
+        try
         {
-            File.Delete(path);
-            Posix.SyncFolder(Path.GetDirectoryName(path)!);
+            if (File.Exists(path))
+            {
+                File.Delete(path);
+                Posix.SyncFolder(Path.GetDirectoryName(path)!);
+            }
+            return Task.CompletedTask;
         }
-        return Task.CompletedTask;
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StorageException(StorageFault.Unavailable, $"The object {key} cannot be deleted now.", e);
+        }
     }
 
     public async IAsyncEnumerable<StoredObject> ListAsync([EnumeratorCancellation] CancellationToken ct)
@@ -180,8 +201,48 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         {
             ct.ThrowIfCancellationRequested();
             var key = Path.GetRelativePath(directory, file.FullName);
-            if (!key.StartsWith(TemporaryFolder + "/", StringComparison.Ordinal))
-                yield return new(key, file.Length);
+            if (key != IdentityFile && !key.StartsWith(TemporaryFolder + "/", StringComparison.Ordinal) && file.Exists)
+                yield return new(key, file.Length, file.LastWriteTimeUtc);
+        }
+    }
+
+    public async Task<StoreIdentity?> FindIdentityAsync(CancellationToken ct)
+    {
+        try
+        {
+            return StoreIdentity.Parse(await File.ReadAllBytesAsync(PathOf(IdentityFile), ct));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable(e);
+        }
+    }
+
+    public async Task<bool> PutIdentityAsync(StoreIdentity identity, bool replace, CancellationToken ct)
+    {
+        var temporary = NewTemporaryPath();
+        try
+        {
+            await using var file = NewTemporaryFile(temporary);
+            await file.WriteAsync(identity.ToBytes(), ct);
+            file.Flush(flushToDisk: true);
+            if (!replace && File.Exists(PathOf(IdentityFile)))
+                return false;
+            File.Move(temporary, PathOf(IdentityFile), overwrite: replace);
+            Posix.SyncFolder(directory);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable(e);
+        }
+        finally
+        {
+            File.Delete(temporary);
         }
     }
 

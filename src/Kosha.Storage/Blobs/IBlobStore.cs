@@ -1,7 +1,10 @@
 namespace Kosha.Storage.Blobs;
 
 /// <summary>An object as the store lists it.</summary>
-public readonly record struct StoredObject(string Key, long Size);
+/// <param name="Key">As in <c>blob_objects.key</c>, if Kosha wrote it.</param>
+/// <param name="Size">Bytes.</param>
+/// <param name="WrittenAt">By the store's clock.</param>
+public readonly record struct StoredObject(string Key, long Size, DateTimeOffset WrittenAt);
 
 /// <summary>
 /// The one storage seam: knows bytes under keys and nothing of names, users or states. Every method may be called
@@ -17,6 +20,9 @@ public interface IBlobStore
     /// doomed, and for healing a damaged object.
     /// </summary>
     string Key(BlobId id, int generation);
+
+    /// <summary>Whether a key is of the form that <see cref="Key"/> makes. Nothing else is ever removed.</summary>
+    bool IsBlobKey(string key);
 
     /// <summary>
     /// Writes, reads and removes a probe; throws <see cref="StorageException"/> with words for the operator.
@@ -41,6 +47,17 @@ public interface IBlobStore
     /// <summary>Removes the object, durably. One that is not there is no error.</summary>
     Task DeleteAsync(string key, CancellationToken ct);
 
-    /// <summary>Every object, in no order; those written or removed meanwhile may be there or not.</summary>
+    /// <summary>
+    /// Every object but the identity, in no order; those written or removed meanwhile may be there or not.
+    /// </summary>
     IAsyncEnumerable<StoredObject> ListAsync(CancellationToken ct);
+
+    /// <summary>Whose store this is; null if nobody has claimed it. Fault: Unavailable.</summary>
+    Task<StoreIdentity?> FindIdentityAsync(CancellationToken ct);
+
+    /// <summary>
+    /// Writes the identity, durably. Without <paramref name="replace"/> one that is there already stays, and false is
+    /// returned.
+    /// </summary>
+    Task<bool> PutIdentityAsync(StoreIdentity identity, bool replace, CancellationToken ct);
 }

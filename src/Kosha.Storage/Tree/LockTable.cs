@@ -30,8 +30,9 @@ public sealed class LockTable(Database database, NodeTree tree)
 
     private const string SqlInsert = """
         delete from locks where user_id = @UserId and expires_at <= now();
-        insert into locks (token, node_id, user_id, is_exclusive, is_deep, owner, timeout_seconds, expires_at)
-        select gen_random_uuid(), @nodeId, @UserId, @IsExclusive, @IsDeep, @Owner, @seconds,
+        insert into locks (
+            token, node_id, user_id, app_password_id, is_exclusive, is_deep, owner, timeout_seconds, expires_at)
+        select gen_random_uuid(), @nodeId, @UserId, @AppPasswordId, @IsExclusive, @IsDeep, @Owner, @seconds,
                now() + make_interval(secs => @seconds)
         where (select count(*) from locks where user_id = @UserId) < @MaxLocksPerUser
           and (select count(*) from locks where node_id = @nodeId) < @MaxLocksPerNode
@@ -69,12 +70,14 @@ public sealed class LockTable(Database database, NodeTree tree)
     private static async Task RequireNoConflictAsync(
         NpgsqlTransaction transaction, Place place, LockRequest request, CancellationToken ct)
     {
-        var conflict = place.ConflictWith(request.IsExclusive);
-        if (conflict is null && request.IsDeep)
-            conflict = (await NodeTree.LocksBelowAsync(transaction, place, ct))
-                .Find(l => request.IsExclusive || l.IsExclusive);
-        if (conflict is not null)
+        if (place.ConflictWith(request.IsExclusive) is { } conflict)
             throw Place.Locked(conflict);
+        if (!request.IsDeep)
+            return;
+        var below = await NodeTree.LocksBelowAsync(transaction, place, ct);
+        below.RemoveAll(held => !request.IsExclusive && !held.IsExclusive);
+        if (below.Count > 0)
+            throw Place.LockedBelow(place.Path, below);
     }
 
     private static async Task<NodeLock> InsertAsync(
@@ -82,7 +85,7 @@ public sealed class LockTable(Database database, NodeTree tree)
     {
         var parameters = new
         {
-            caller.UserId, nodeId = node.Id, request.IsExclusive, IsDeep = request.IsDeep && node.IsFolder,
+            caller.UserId, caller.AppPasswordId, nodeId = node.Id, request.IsExclusive, IsDeep = request.IsDeep && node.IsFolder,
             request.Owner,
             seconds = Clamp(request.TimeoutSeconds), MaxLocksPerUser, MaxLocksPerNode,
         };
@@ -117,6 +120,14 @@ public sealed class LockTable(Database database, NodeTree tree)
                 new(SqlRefresh, parameters, transaction, cancellationToken: ct)) ?? throw Place.Failed("If");
             return refreshed with { Root = held.Root };
         }, ct);
+
+    /// <summary>
+    /// Gives the caller's locks of these tokens their whole term again, as every write with them does; what is expired
+    /// or unknown is passed over.
+    /// </summary>
+    public Task KeepAsync(Caller caller, IReadOnlyCollection<Guid> tokens, CancellationToken ct) =>
+        database.ReadAsync(connection => connection.ExecuteAsync(new(
+            NodeTree.SqlRefreshLocks, new { caller.UserId, tokens = tokens.ToArray() }, cancellationToken: ct)), ct);
 
     private const string SqlDelete = "delete from locks where token = @token";
 

@@ -41,6 +41,9 @@ public sealed class NodePath : IEquatable<NodePath>
     /// <summary>This path and one more, already valid, name: one that a row holds.</summary>
     public NodePath Append(string name) => new([.. names, name]);
 
+    /// <inheritdoc cref="Append(string)"/>
+    public NodePath Append(IEnumerable<string> below) => new([.. names, .. below]);
+
     /// <summary>True if <paramref name="other"/> is this path or lies below it.</summary>
     public bool Contains(NodePath other) =>
         other.Depth >= Depth && names.AsSpan().SequenceEqual(other.names.AsSpan(0, Depth));

@@ -100,7 +100,10 @@ public sealed partial class NodeTree
         with recursive down as (
             select n.id, @Depth as depth from file_nodes n where n.id = @Id
             union all
-            select n.id, d.depth + 1 from down d join file_nodes n on n.parent_id = d.id where d.depth <= @MaxDepth)
+            select n.id, d.depth + 1
+            from down d
+            cross join lateral (select c.id from file_nodes c where c.parent_id = d.id offset 0) n
+            where d.depth <= @MaxDepth)
         select exists (select from down where depth > @MaxDepth)
         """;
 
@@ -124,25 +127,27 @@ public sealed partial class NodeTree
 
     private const string SqlCopy = """
         with recursive below as (
-            select n.id, n.parent_id, 0 as depth, nextval(pg_get_serial_sequence('file_nodes', 'id')) as new_id
-            from file_nodes n where n.id = @Id
+            select @Id::bigint as id, @folderId::bigint as new_parent_id, 0 as depth,
+                   nextval('file_nodes_id_seq') as new_id
             union all
-            select n.id, n.parent_id, b.depth + 1, nextval(pg_get_serial_sequence('file_nodes', 'id'))
-            from below b join file_nodes n on n.parent_id = b.id where @deep
+            select n.id, b.new_id, b.depth + 1, nextval('file_nodes_id_seq')
+            from below b
+            cross join lateral (select c.id from file_nodes c where c.parent_id = b.id offset 0) n
+            where @deep
         ), copied as (
             insert into file_nodes (
                 id, user_id, parent_id, name, name_folded, is_folder, blob_id, size, etag, content_type,
                 modified_at, modified_by_client, properties)
             overriding system value
-            select b.new_id, n.user_id,
-                   case b.depth when 0 then @folderId else p.new_id end,
+            select b.new_id, n.user_id, b.new_parent_id,
                    case b.depth when 0 then @Name else n.name end,
                    case b.depth when 0 then @folded else n.name_folded end,
                    n.is_folder, n.blob_id, n.size, n.etag, n.content_type,
                    case b.depth when 0 then coalesce(@modifiedAt, n.modified_at) else n.modified_at end,
                    true,
                    n.properties
-            from below b join file_nodes n on n.id = b.id left join below p on p.id = b.parent_id and b.depth > 0
+            -- Here and above by an index for each: a plan made when the table was small would read all of it.
+            from below b cross join lateral (select f.* from file_nodes f where f.id = b.id limit 1) n
             returning size
         )
         select count(*) as nodes, coalesce(sum(size), 0)::bigint as bytes from copied

@@ -129,7 +129,7 @@ public sealed partial class NodeTree
     /// was cut for its bytes.
     /// </summary>
     private const string ListedMembers = $"""
-        from (select {IsLive} as is_live) f
+        from (select {IsLive} as is_live offset 0) f
         left join lateral (
             select c.*, count(*) over () as found,
                    sum(coalesce(octet_length(c.properties::text), 0)) over (order by c.name) as property_bytes,

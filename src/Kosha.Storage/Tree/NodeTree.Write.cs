@@ -102,7 +102,8 @@ public sealed partial class NodeTree
             caller.UserId, folderId = place.Folder.Id, nodeId = old?.Id,
             place.Path.Name, folded = NodePath.Fold(place.Path.Name),
             claim?.BlobId, claim?.Key, claim?.MustStore, size, write.ContentType, write.ModifiedAt,
-            bytes = size - (old?.Size ?? 0), nodes = old is null ? 1 : 0,
+            // Of the types that every other use of SqlCharge has, or the driver would not prepare it.
+            bytes = size - (old?.Size ?? 0), nodes = old is null ? 1L : 0L,
         };
         try
         {
@@ -113,6 +114,7 @@ public sealed partial class NodeTree
             var node = await results.ReadSingleOrDefaultAsync<FileNode>() ?? throw new LostRaceException();
             if (await results.ReadSingleOrDefaultAsync<bool?>() is null)
                 throw UsageTable.Exceeded(parameters.bytes);
+            Steps.Reached(Steps.Naming, claim?.Key);
             return new(node, Created: old is null);
         }
         catch (PostgresException e)

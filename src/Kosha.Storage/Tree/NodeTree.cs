@@ -91,7 +91,7 @@ public sealed partial class NodeTree(Database database)
     /// <summary>
     /// A lock lives on while its holder writes (clients that were away over lunch must not lose their work).
     /// </summary>
-    private const string SqlRefreshLocks = """
+    internal const string SqlRefreshLocks = """
         update locks set expires_at = greatest(expires_at, now() + make_interval(secs => timeout_seconds))
         where user_id = @UserId and token = any(@tokens) and expires_at > now();
         """;
@@ -228,38 +228,44 @@ public sealed partial class NodeTree(Database database)
     /// </summary>
     private const string LocksBelow = """
         with recursive up as (
-            select l.id as lock_id, n.id, n.parent_id from locks l join file_nodes n on n.id = l.node_id
+            select l.id as lock_id, n.id, n.parent_id, n.name, array[]::text[] collate "C" as names
+            from locks l join file_nodes n on n.id = l.node_id
             where l.user_id = @UserId and l.expires_at > now()
             union all
-            select up.lock_id, p.id, p.parent_id from up join file_nodes p on p.id = up.parent_id)
+            select up.lock_id, p.id, p.parent_id, p.name, up.name || up.names
+            from up join file_nodes p on p.id = up.parent_id)
         """;
 
     private const string SqlLocksBelow = LocksBelow + """
-        select l.token, l.node_id, l.is_exclusive, l.is_deep from locks l
-        where l.id in (select lock_id from up where id = @nodeId) and l.node_id <> @nodeId
+        select array_to_string(up.names, '/') as path, l.token, l.node_id, l.is_exclusive, l.is_deep
+        from up join locks l on l.id = up.lock_id
+        where up.id = @nodeId and l.node_id <> @nodeId order by up.names
         """;
+
+    private sealed record PathBelow(string Path);
 
     private const string SqlDeleteLocks = LocksBelow
         + "delete from locks where id in (select lock_id from up where id = @nodeId)";
 
-    /// <summary>
-    /// Locks strictly below a folder. Their roots are given as the folder's path: near enough for an error.
-    /// </summary>
+    /// <summary>Locks strictly below a folder, in the order of their paths.</summary>
     internal static async Task<List<NodeLock>> LocksBelowAsync(
         NpgsqlTransaction transaction, Place place, CancellationToken ct)
     {
         if (place.Node is not { IsFolder: true } folder)
             return [];
-        var locks = await transaction.Connection!.QueryAsync<NodeLock>(new(
-            SqlLocksBelow, new { folder.UserId, nodeId = folder.Id }, transaction, cancellationToken: ct));
-        return [.. locks.Select(l => l with { Root = place.Path })];
+        var locks = await transaction.Connection!.QueryAsync<PathBelow, NodeLock, NodeLock>(
+            new(SqlLocksBelow, new { folder.UserId, nodeId = folder.Id }, transaction, cancellationToken: ct),
+            (below, held) => held with { Root = place.Path.Append(below.Path.Split('/')) }, splitOn: "token");
+        return [.. locks];
     }
 
     private static async Task RequireTokensBelowAsync(
         NpgsqlTransaction transaction, Place place, WriteConditions conditions, CancellationToken ct)
     {
-        foreach (var locks in (await LocksBelowAsync(transaction, place, ct)).GroupBy(l => l.NodeId))
-            Place.RequireToken(locks, conditions);
+        var missing = (await LocksBelowAsync(transaction, place, ct)).GroupBy(l => l.NodeId)
+            .Select(locks => Place.MissingToken(locks, conditions)).OfType<NodeLock>().ToList();
+        if (missing.Count > 0)
+            throw Place.LockedBelow(place.Path, missing);
     }
 
     /// <summary>MOVE and DELETE end the locks on what they take away (RFC 4918, 9.6 and 9.9).</summary>

@@ -52,27 +52,39 @@ internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IR
         RequireToken(Covering, conditions);
     }
 
+    private static void RequireToken(IEnumerable<NodeLock> locks, WriteConditions conditions)
+    {
+        if (MissingToken(locks, conditions) is { } missing)
+            throw Locked(missing);
+    }
+
     /// <summary>
     /// Locks that hold for one resource are one exclusive lock, or shared ones of which each lets its holder write: one
-    /// submitted token is enough.
+    /// submitted token is enough. Null: it was submitted, or there is no lock.
     /// </summary>
-    public static void RequireToken(IEnumerable<NodeLock> locks, WriteConditions conditions)
+    public static NodeLock? MissingToken(IEnumerable<NodeLock> locks, WriteConditions conditions)
     {
         NodeLock? missing = null;
         foreach (var held in locks)
         {
             if (conditions.LockTokens.Contains(held.Token))
-                return;
+                return null;
             missing ??= held;
         }
-        if (missing is not null)
-            throw Locked(missing);
+        return missing;
     }
 
     public static StorageException Locked(NodeLock held) =>
         new(StorageFault.Locked, $"{held.Root} is locked, and the request does not carry the lock's token.")
         {
             LockedPath = held.Root,
+        };
+
+    /// <summary>Locks of members are in the way of what concerns their folder as a whole.</summary>
+    public static StorageException LockedBelow(NodePath folder, IEnumerable<NodeLock> locks) =>
+        new(StorageFault.Locked, $"Something in {folder} is locked, and the request does not carry its lock's token.")
+        {
+            LockedMembers = [.. locks.Select(held => held.Root).Distinct()],
         };
 
     /// <summary>Judges the conditions of HTTP (RFC 9110, 13.2.2) on this place.</summary>

@@ -1,221 +1,135 @@
-using System.Buffers;
-using System.Security.Cryptography;
-using Dapper;
+using System.Globalization;
 using Kosha.Storage.Blobs;
 
 namespace Kosha.Storage.Upkeep;
 
+/// <summary>How a check is made.</summary>
+public sealed record FsckOptions
+{
+    /// <summary>Compares sizes of objects and does not read them.</summary>
+    public bool Quick { get; init; }
+
+    /// <summary>First mends what can be proven; see <see cref="FsckRepair"/>.</summary>
+    public bool Repair { get; init; }
+}
+
 /// <summary>
-/// Checks the invariants on a running system and changes nothing: the shape of the tree, usage against the nodes, and
-/// the bytes of every live blob, hashed anew. What changes meanwhile is looked at twice before it is called broken.
+/// Checks invariants 2 to 7 on a running system (1 is a matter of the server's settings, without which no installation
+/// opens, and of the disk). Without <see cref="FsckOptions.Repair"/> it changes nothing, and it
+/// never deletes. What changes meanwhile is looked at twice before it is called broken.
 /// </summary>
-public sealed class Fsck(Database database, IBlobStore store)
+public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
 {
     private const int PageSize = 500;
-    private const int BufferBytes = 1024 * 1024;
+    private const int Shown = 20;
 
-    /// <summary>Prints a table of checks and figures. True if nothing is broken.</summary>
-    public async Task<bool> RunAsync(TextWriter output, CancellationToken ct)
+    private readonly FsckRows rows = new(database);
+    private readonly BlobTable blobs = new(database);
+
+    /// <summary>Prints a table of checks and figures. True if nothing is broken. Fault: Unavailable.</summary>
+    public async Task<bool> RunAsync(FsckOptions options, CancellationToken ct)
     {
-        var breaks = 0L;
-        foreach (var (name, sql) in Checks)
-            breaks += await CheckRowsAsync(output, name, sql, ct);
-        breaks += await CheckBlobsAsync(output, ct);
-        await PrintForeignAsync(output, ct);
-        await PrintFiguresAsync(output, ct);
+        if (options.Repair)
+        {
+            foreach (var line in await new FsckRepair(database, store).RunAsync(ct))
+                await output.WriteLineAsync($"repaired  {line}");
+        }
+        await output.WriteLineAsync("result  invariant  check");
+        var breaks = await PrintAsync(2, "the store is this installation's", await IdentityAsync(ct));
+        breaks += options.Quick
+            ? await PrintAsync(2, "every blob has its object, of its size", await BrokenBlobsAsync(SizeAsync, ct))
+            : await PrintAsync(2, "every blob has its bytes", await BrokenBlobsAsync(BytesAsync, ct));
+        var (foreign, strange) = await WithoutRowAsync(ct);
+        breaks += await PrintAsync(3, "every object has a row", foreign);
+        foreach (var check in FsckRows.Checks)
+            breaks += await PrintAsync(check.Invariant, check.Name, await rows.BrokenAsync(check, ct));
+        await PrintFiguresAsync(strange, ct);
         await output.WriteLineAsync(breaks == 0 ? "Clean." : $"{breaks} problems found.");
         return breaks == 0;
     }
 
-    // The database ----------------------------------------------------------------------------------------------------
-
-    private static readonly (string Name, string Sql)[] Checks =
-    [
-        ("every user has a root and a usage row", """
-            select format('user %s (%s)', u.id, u.username) from users u
-            where not exists (
-                select from file_nodes n where n.user_id = u.id and n.parent_id is null and n.trashed_at is null)
-               or not exists (select from usage g where g.user_id = u.id)
-            """),
-        ("every parent is a folder of the same user", """
-            select format('node %s (%s) below %s', n.id, n.name, p.id)
-            from file_nodes n join file_nodes p on p.id = n.parent_id
-            where not p.is_folder or p.user_id <> n.user_id
-            """),
-        ("every node hangs below a root or in the trash", """
-            with recursive down as (
-                select id from file_nodes where parent_id is null
-                union all
-                select n.id from down d join file_nodes n on n.parent_id = d.id)
-            select format('node %s (%s)', n.id, n.name) from file_nodes n
-            where not exists (select from down where down.id = n.id)
-            """),
-        ("every file has the size of its blob, which is stored", """
-            select format(
-                'node %s (%s): %s bytes, blob %s %s with %s bytes', n.id, n.name, n.size, b.id, b.state, b.size)
-            from file_nodes n join blobs b on b.id = n.blob_id
-            where n.size <> b.size or b.state in ('storing', 'damaged')
-            """),
-        ("usage is the sum over the nodes", """
-            select format(
-                'user %s: accounted %s bytes in %s nodes, really %s in %s',
-                g.user_id, g.bytes, g.nodes, s.bytes, s.nodes)
-            from usage g
-            cross join lateral (
-                select coalesce(sum(n.size), 0) as bytes, count(*) as nodes from file_nodes n
-                where n.user_id = g.user_id and (n.parent_id is not null or n.trashed_at is not null)) s
-            where g.bytes <> s.bytes or g.nodes <> s.nodes
-            """),
-        ("no live blob lies under a doomed key", """
-            select format('blob %s: %s', b.id, b.object_key) from blobs b join blob_objects o on o.key = b.object_key
-            where o.doomed_at is not null and b.state in ('live', 'condemned')
-            """),
-    ];
-
-    private async Task<long> CheckRowsAsync(TextWriter output, string name, string sql, CancellationToken ct)
+    private async Task<IReadOnlyList<string>> IdentityAsync(CancellationToken ct)
     {
-        var broken = await database.ReadAsync(async connection =>
-            (await connection.QueryAsync<string>(new(sql, commandTimeout: 0, cancellationToken: ct))).AsList(), ct);
-        await PrintAsync(output, name, broken);
-        return broken.Count;
+        var state = await new InstallationTable(database).StateAsync(ct);
+        return await InstallationTable.ProblemAsync(state, store, ct) is { } problem ? [problem] : [];
     }
 
-    // The bytes -------------------------------------------------------------------------------------------------------
-
-    private const string SqlBlobs = """
-        select id, sha256, size, object_key from blobs
-        where id > @after and state in ('live', 'condemned') order by id limit @PageSize
-        """;
-
-    private const string SqlIsStillThere = """
-        select exists (select from blobs where id = @Id and object_key = @ObjectKey and state in ('live', 'condemned'))
-        """;
-
-    private sealed record BlobRow(long Id, byte[] Sha256, long Size, string ObjectKey);
-
-    private async Task<long> CheckBlobsAsync(TextWriter output, CancellationToken ct)
+    private async Task<List<string>> BrokenBlobsAsync(
+        Func<BlobRow, CancellationToken, Task<string?>> problemOf, CancellationToken ct)
     {
         var broken = new List<string>();
         var after = 0L;
-        while (true)
+        while (await blobs.StoredAsync(after, PageSize, ct) is { Count: > 0 } page)
         {
-            var page = await database.ReadAsync(async connection =>
-                (await connection.QueryAsync<BlobRow>(
-                    new(SqlBlobs, new { after, PageSize }, cancellationToken: ct))).AsList(), ct);
-            if (page.Count == 0)
-                break;
             foreach (var blob in page)
             {
-                if (await ProblemAsync(blob, ct) is { } problem && await IsStillThereAsync(blob, ct))
+                if (blob.State != "damaged" && await problemOf(blob, ct) is { } problem
+                    && await blobs.IsStillAsync(blob, ct))
                     broken.Add($"blob {blob.Id} ({blob.ObjectKey}): {problem}");
             }
             after = page[^1].Id;
         }
-        await PrintAsync(output, "every stored blob has its bytes", broken);
-        return broken.Count;
+        return broken;
     }
 
-    private async Task<string?> ProblemAsync(BlobRow blob, CancellationToken ct)
+    private async Task<string?> SizeAsync(BlobRow blob, CancellationToken ct)
     {
         var size = await store.FindSizeAsync(blob.ObjectKey, ct);
-        if (size != blob.Size)
-            return size is null ? "the object is missing" : $"the object has {size} bytes instead of {blob.Size}";
+        return size == blob.Size ? null : $"{size?.ToString(CultureInfo.InvariantCulture) ?? "no"} bytes in the store";
+    }
+
+    private async Task<string?> BytesAsync(BlobRow blob, CancellationToken ct)
+    {
         try
         {
-            await using var bytes = await store.OpenAsync(blob.ObjectKey, 0, blob.Size, ct);
-            return (await HashAsync(bytes, ct)).AsSpan().SequenceEqual(blob.Sha256)
-                ? null
-                : "the object has other bytes";
+            return await ObjectCheck.ProblemAsync(store, blob, ct);
         }
-        catch (Exception e) when (e is StorageException { Fault: StorageFault.Damaged } or IOException)
+        catch (Exception e) when (e is IOException or StorageException { Fault: StorageFault.Unavailable })
         {
-            return e.Message;
+            return $"cannot be read: {e.Message}";
         }
     }
 
-    private static async Task<byte[]> HashAsync(Stream bytes, CancellationToken ct)
+    /// <summary>
+    /// Objects under keys of Kosha's form without a row, which break a promise; and all others, which are not Kosha's.
+    /// </summary>
+    private async Task<(List<string> Foreign, List<string> Strange)> WithoutRowAsync(CancellationToken ct)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
-        try
+        var (foreign, strange) = (new List<string>(), new List<string>());
+        await foreach (var page in store.ListAsync(ct).Chunk(PageSize).WithCancellation(ct))
         {
-            for (int count; (count = await bytes.ReadAsync(buffer, ct)) > 0;)
-                hash.AppendData(buffer, 0, count);
-            return hash.GetHashAndReset();
+            var keys = Array.ConvertAll(page, stored => stored.Key);
+            foreach (var key in await rows.WithoutRowAsync(keys, ct))
+            {
+                if (!store.IsBlobKey(key))
+                    strange.Add(key);
+                // Listed before its row went, an object is gone by now.
+                else if (await store.FindSizeAsync(key, ct) is not null
+                    && (await rows.WithoutRowAsync([key], ct)).Count > 0)
+                    foreign.Add($"{key}: 'kosha blobs reconcile' removes it");
+            }
         }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
+        return (foreign, strange);
     }
 
-    private Task<bool> IsStillThereAsync(BlobRow blob, CancellationToken ct) =>
-        database.ReadAsync(connection =>
-            connection.ExecuteScalarAsync<bool>(new(SqlIsStillThere, blob, cancellationToken: ct)), ct);
-
-    // Figures ---------------------------------------------------------------------------------------------------------
-
-    private const string SqlKnownKeys = "select key from blob_objects where key = any(@keys)";
-
-    /// <summary>Objects without a row are reported, never removed here; they break no promise.</summary>
-    private async Task PrintForeignAsync(TextWriter output, CancellationToken ct)
+    private async Task PrintFiguresAsync(List<string> strange, CancellationToken ct)
     {
-        var foreign = new List<string>();
-        await foreach (var page in PagesAsync(ct))
-        {
-            var known = await database.ReadAsync(async connection =>
-                (await connection.QueryAsync<string>(new(SqlKnownKeys, new { keys = page }, cancellationToken: ct)))
-                .ToHashSet(StringComparer.Ordinal), ct);
-            foreign.AddRange(page.Where(key => !known.Contains(key)));
-        }
-        if (foreign.Count > 0)
+        if (strange.Count > 0)
             await output.WriteLineAsync(
-                $"note    {foreign.Count} objects in the store have no row, for example {foreign[0]}");
+                $"note    {strange.Count} objects in the store are foreign to Kosha, for example {strange[0]}");
+        foreach (var (name, value) in await rows.FiguresAsync(ct))
+            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{value,20:N0}  {name}"));
     }
 
-    private async IAsyncEnumerable<string[]> PagesAsync(
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
+    private async Task<long> PrintAsync(int invariant, string name, IReadOnlyList<string> broken)
     {
-        var page = new List<string>(PageSize);
-        await foreach (var stored in store.ListAsync(ct))
-        {
-            page.Add(stored.Key);
-            if (page.Count < PageSize)
-                continue;
-            yield return [.. page];
-            page.Clear();
-        }
-        if (page.Count > 0)
-            yield return [.. page];
-    }
-
-    private const string SqlFigures = """
-        select (select count(*) from users) as users,
-               (select count(*) from file_nodes where parent_id is not null or trashed_at is not null) as nodes,
-               (select coalesce(sum(bytes), 0)::bigint from usage) as accounted,
-               (select count(*) from blobs) as blobs,
-               (select coalesce(sum(size), 0)::bigint from blobs where state in ('live', 'condemned')) as stored
-        """;
-
-    private sealed record Figures(long Users, long Nodes, long Accounted, long Blobs, long Stored);
-
-    private async Task PrintFiguresAsync(TextWriter output, CancellationToken ct)
-    {
-        var f = await database.ReadAsync(connection =>
-            connection.QuerySingleAsync<Figures>(new(SqlFigures, cancellationToken: ct)), ct);
-        await output.WriteLineAsync(
-            $"{f.Users} users, {f.Nodes} files and folders, {f.Accounted} bytes accounted, "
-            + $"{f.Blobs} blobs, {f.Stored} bytes stored");
-    }
-
-    private static async Task PrintAsync(TextWriter output, string name, List<string> broken)
-    {
-        const int shown = 20;
-        await output.WriteLineAsync(
-            broken.Count == 0 ? $"ok      {name}" : $"BROKEN  {name}: {broken.Count}");
-        foreach (var line in broken.Take(shown))
-            await output.WriteLineAsync($"          {line}");
-        if (broken.Count > shown)
-            await output.WriteLineAsync($"          and {broken.Count - shown} more");
+        await output.WriteLineAsync(broken.Count == 0
+            ? $"ok      {invariant}          {name}"
+            : $"BROKEN  {invariant}          {name}: {broken.Count}");
+        foreach (var line in broken.Take(Shown))
+            await output.WriteLineAsync($"                   {line}");
+        if (broken.Count > Shown)
+            await output.WriteLineAsync($"                   and {broken.Count - Shown} more");
+        return broken.Count;
     }
 }

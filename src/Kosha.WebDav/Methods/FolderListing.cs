@@ -23,19 +23,20 @@ internal sealed class FolderListing(
 
     /// <param name="Id">The folder.</param>
     /// <param name="Path">Where it stands.</param>
+    /// <param name="Href">Its URL, which begins as the request's does.</param>
     /// <param name="DeepLocks">Locks that hold for all below it.</param>
-    private readonly record struct Folder(long Id, NodePath Path, IReadOnlyList<NodeLock> DeepLocks);
+    private readonly record struct Folder(long Id, NodePath Path, string Href, IReadOnlyList<NodeLock> DeepLocks);
 
     /// <param name="top">The folder of the request, with its locks; used again for each child.</param>
     public async Task WriteAsync(ResponseEntry top)
     {
-        pending.Enqueue(new Folder(top.Node.Id, request.Path, Deep(top.Locks)));
+        var href = DavRequest.HrefOf(request.Http, isFolder: true);
+        pending.Enqueue(new Folder(top.Node.Id, request.Path, href, Deep(top.Locks)));
         while (pending.TryDequeue(out var folder))
         {
             if (await WriteFolderAsync(folder, top))
                 continue;
-            new MultiStatus(output).Response(
-                DavUrl.Href(request.Path, isFolder: true), StatusCodes.Status507InsufficientStorage);
+            new MultiStatus(output).Response(href, StatusCodes.Status507InsufficientStorage);
             return;
         }
     }
@@ -43,7 +44,6 @@ internal sealed class FolderListing(
     /// <summary>False: the limit of an answer with Depth infinity is reached (RFC 4918, 9.1).</summary>
     private async Task<bool> WriteFolderAsync(Folder folder, ResponseEntry entry)
     {
-        var href = DavUrl.Href(folder.Path, isFolder: true);
         var locksOfChildren = await FindLocksAsync(folder);
         string? after = null;
         do
@@ -56,9 +56,9 @@ internal sealed class FolderListing(
                     return false;
                 entry.Node = child;
                 entry.Locks = LocksOf(child, folder, locksOfChildren);
-                WriteChild(href, entry);
+                WriteChild(folder.Href, entry);
                 if (isDeep && child.IsFolder)
-                    pending.Enqueue(new Folder(child.Id, folder.Path.Append(child.Name), Deep(entry.Locks)));
+                    pending.Enqueue(Below(folder, child, entry.Locks));
                 await output.FlushIfFullAsync(request.Aborted);
             }
             after = page.Next;
@@ -66,6 +66,9 @@ internal sealed class FolderListing(
         while (after is not null);
         return true;
     }
+
+    private static Folder Below(Folder parent, FileNode child, IReadOnlyList<NodeLock> locks) => new(
+        child.Id, parent.Path.Append(child.Name), $"{parent.Href}{Uri.EscapeDataString(child.Name)}/", Deep(locks));
 
     private void WriteChild(string folderHref, ResponseEntry entry)
     {

@@ -36,7 +36,7 @@ internal sealed class PropFind(
         using var output = new XmlOutput(request.Response);
         var answer = new MultiStatus(output);
         answer.Begin();
-        answer.BeginResponse(DavUrl.Href(request.Path, node.IsFolder));
+        answer.BeginResponse(DavRequest.HrefOf(request.Http, node.IsFolder));
         selection.Write(output, entry);
         answer.EndResponse();
         if (node.IsFolder && request.Depth != Depth.Zero)

@@ -56,7 +56,7 @@ internal sealed class PropPatch(NodeTree tree)
         using var output = new XmlOutput(request.Response);
         var answer = new MultiStatus(output);
         answer.Begin();
-        answer.BeginResponse(DavUrl.Href(request.Path, isFolder));
+        answer.BeginResponse(DavRequest.HrefOf(request.Http, isFolder));
         foreach (var status in results.Distinct())
         {
             output.Raw("<D:propstat><D:prop>"u8);

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Kosha.WebDav.Xml;
 
 /// <summary>Which properties one PROPFIND wants, resolved once and then written for every node.</summary>
@@ -16,6 +18,7 @@ internal sealed class PropertySelection
     }
 
     private static readonly PropertyName DisplayName = PropertyName.Dav("displayname");
+    private const uint ShownAttributes = 0x1 | 0x2 | 0x4;
     private static readonly PropertyName WindowsAttributes = PropertyName.Windows("Win32FileAttributes");
 
     private static readonly Wanted[] All = Listing(Listed.AllProp);
@@ -97,10 +100,25 @@ internal sealed class PropertySelection
             return WriteName(output, entry, one);
         if (one.MayBeDead && dead!.Count > 0 && dead.TryGetValue(one.Key, out var xml))
         {
+            if (!one.IsNamed && one.Name == WindowsAttributes && !IsShown(xml))
+                return false;
             output.Raw(xml);
             return true;
         }
         return one.Live is { } live && live.Write(output, entry);
+    }
+
+    /// <summary>
+    /// Read-only, hidden and system are what Explorer shows; that nearly every file is to be archived would only fill
+    /// the listing.
+    /// </summary>
+    private static bool IsShown(string attributes)
+    {
+        var text = attributes.AsSpan(attributes.IndexOf('>', StringComparison.Ordinal) + 1);
+        var end = text.IndexOf('<');
+        return end < 0
+            || !uint.TryParse(text[..end], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var bits)
+            || (bits & ShownAttributes) != 0;
     }
 
     private static bool WriteName(XmlOutput output, ResponseEntry entry, Wanted one)

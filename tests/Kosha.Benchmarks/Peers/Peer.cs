@@ -26,8 +26,13 @@ public sealed class Peer : IAsyncDisposable
         Usage = new([process.Id]);
     }
 
-    /// <summary>Every server that can be measured.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["kosha", "apache", "nginx", "lighttpd", "rclone"];
+    /// <summary>The servers that are measured unless others are named.</summary>
+    public static IReadOnlyList<string> Compared { get; } = ["kosha", "apache", "nginx", "lighttpd", "rclone"];
+
+    /// <summary>Kosha beside itself with a tree of 1,000,000 nodes.</summary>
+    public const string LargeKosha = "kosha-1m";
+
+    public static bool IsKosha(string name) => name is "kosha" or LargeKosha;
 
     public string Name { get; }
 
@@ -48,26 +53,36 @@ public sealed class Peer : IAsyncDisposable
         started.BeginOutputReadLine();
         started.BeginErrorReadLine();
         var peer = new Peer(name, started, place, TargetOf(name, port));
-        if (await peer.AnswersAsync())
+        try
+        {
+            if (!await peer.AnswersAsync())
+                throw new InvalidOperationException($"{name} does not start.");
+            if (name == LargeKosha)
+                await LargeTree.FillAsync($"{place}/data/run");
             return peer;
-        await peer.DisposeAsync();
-        throw new InvalidOperationException($"{name} does not start.");
+        }
+        catch
+        {
+            await peer.DisposeAsync();
+            throw;
+        }
     }
 
-    private static Target TargetOf(string name, int port) => name == "kosha"
+    private static Target TargetOf(string name, int port) => IsKosha(name)
         ? new(new($"http://127.0.0.1:{port}/dav/"), "admin", KoshaPassword)
         : new(new($"http://127.0.0.1:{port}/"), User, Password);
 
     private static ProcessStartInfo Start(string name, string place, int port) => name switch
     {
-        "kosha" => Info("dotnet", KoshaProgram, "serve", $"--DataDirectory={place}/data",
+        "kosha" or LargeKosha => Info("dotnet", KoshaProgram, "serve", $"--DataDirectory={place}/data",
             $"--Http:Listen=http://127.0.0.1:{port}", $"--Admin:Password={KoshaPassword}"),
         "apache" => Info("apache2", "-DFOREGROUND", "-f", Configure(name, place, port)),
         "nginx" => Info("nginx", "-c", Configure(name, place, port)),
         "lighttpd" => Info("lighttpd", "-D", "-f", Configure(name, place, port)),
         "rclone" => Info("rclone", "serve", "webdav", "--config", "/dev/null", "--addr", $"127.0.0.1:{port}",
             "--user", User, "--pass", Password, Directory.CreateDirectory($"{place}/data").FullName),
-        _ => throw new ArgumentException($"There is no peer {name}; choose among {string.Join(", ", Names)}."),
+        _ => throw new ArgumentException(
+            $"There is no peer {name}; choose among {string.Join(", ", Compared)} and {LargeKosha}."),
     };
 
     private static string KoshaProgram => Environment.GetEnvironmentVariable("KOSHA_BENCH_PROGRAM")

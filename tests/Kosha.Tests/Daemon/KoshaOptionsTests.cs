@@ -109,6 +109,29 @@ public sealed class KoshaOptionsTests
         Assert.Empty(Read("--Http:Listen=" + listen, "--Http:TrustedProxies=10.0.0.0/8, 192.0.2.7").Problems);
     }
 
+    [Theory]
+    [InlineData("https://app.example.org", "https://app.example.org")]
+    [InlineData("HTTPS://App.Example.org:443/; http://localhost:3000", "https://app.example.org;http://localhost:3000")]
+    [InlineData("app://obsidian.md;capacitor://localhost;", "app://obsidian.md;capacitor://localhost")]
+    [InlineData("", "")]
+    public void Origins_of_browser_apps_are_kept_as_browsers_write_them(string given, string kept)
+    {
+        var options = Read("--Http:CorsOrigins=" + given);
+        Assert.Empty(options.Problems);
+        Assert.Equal(kept, string.Join(';', options.HttpCorsOrigins));
+    }
+
+    [Theory]
+    [InlineData("*")]
+    [InlineData("null")]
+    [InlineData("app.example.org")]
+    [InlineData("https://*.example.org")]
+    [InlineData("https://app.example.org/path")]
+    [InlineData("https://ada@app.example.org")]
+    [InlineData("https://a.example.org,https://b.example.org")]
+    public void What_is_no_origin_is_refused(string given) =>
+        Refused(Read("--Http:CorsOrigins=" + given), "Http:CorsOrigins:");
+
     [Fact]
     public void Https_needs_a_certificate_and_a_certificate_https()
     {

@@ -37,6 +37,8 @@ public sealed partial class KoshaProcess
                 ["AWS_ACCESS_KEY_ID"] = null,
                 ["AWS_SECRET_ACCESS_KEY"] = null,
                 ["DOTNET_TieredPGO"] = "0",
+                ["DOTNET_STARTUP_HOOKS"] = CrashAt is null ? null : typeof(KoshaProcess).Assembly.Location,
+                ["CRASH_AT"] = CrashAt,
             },
         };
 }

@@ -54,6 +54,11 @@ public sealed partial class KoshaProcess : IAsyncDisposable
     /// <summary>Hides every Postgres program of this machine from the daemon.</summary>
     public bool WithoutPostgres { get; init; }
 
+    /// <summary>
+    /// "STEP N": whatever is started from now on kills itself when it comes to a step of storage for the n-th time.
+    /// </summary>
+    public string? CrashAt { get; set; }
+
     /// <summary>Ends in '/'.</summary>
     public Uri Url => url ?? throw new InvalidOperationException("Kosha does not run.");
 

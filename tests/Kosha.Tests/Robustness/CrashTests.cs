@@ -1,3 +1,4 @@
+using System.Globalization;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
@@ -5,47 +6,132 @@ namespace Kosha.Tests.Robustness;
 
 /// <summary>kill -9 in the middle of 16 writers, again and again, with Postgres as durable as it ships.</summary>
 [Collection(Alone.Name)]
-public sealed class CrashTests
+public sealed class CrashTests(SharedPostgres postgres)
 {
     [Fact]
     public async Task Every_acknowledged_file_is_whole_after_kill_9()
     {
-        var writers = new CrashWriters(new Random(TestSeed.Next()));
+        var writers = new CrashWriters(new(TestSeed.Next()));
         await using var kosha = await KoshaProcess.StartNewAsync();
         var user = await kosha.NewUserAsync();
         for (var round = 1; round <= TestSize.Pick(15, 100); round++)
         {
             using (var drive = kosha.Drive(user))
-                await writers.WriteDuringAsync(drive, kosha.KillAsync);
+            {
+                await writers.WriteDuringAsync(drive, async () =>
+                {
+                    await writers.SomeAsync();
+                    await kosha.KillAsync();
+                });
+            }
             await kosha.StartAsync();
-            using (var drive = kosha.Drive(user))
-                await writers.VerifyAsync(drive);
-            (await kosha.CommandAsync("fsck")).MustSucceed();
+            await VerifyAsync(kosha, user, writers);
         }
-        Figures.Show($"{writers.Names} names, {writers.Acknowledged} acknowledged writes");
+        Assert.True(writers.Acknowledged > 20, "Hardly anything was written.");
+        await AssertNoOrphansAsync(kosha);
         await kosha.StopAsync();
     }
 
     [Fact]
-    public async Task Every_acknowledged_file_is_whole_after_Postgres_is_killed()
+    public async Task Every_acknowledged_file_is_whole_after_kill_9_of_postgres()
     {
-        var writers = new CrashWriters(new Random(TestSeed.Next()));
+        var writers = new CrashWriters(new(TestSeed.Next()));
         await using var kosha = await KoshaProcess.StartNewAsync();
-        using var drive = await kosha.NewDriveAsync();
-        var daemon = kosha.Pid;
+        var user = await kosha.NewUserAsync();
         for (var round = 1; round <= TestSize.Pick(5, 20); round++)
         {
+            using var drive = kosha.Drive(user);
             await writers.WriteDuringAsync(drive, async () =>
             {
+                await writers.SomeAsync();
                 foreach (var pid in ProcessTree.WithDescendants(kosha.PostmasterPid!.Value))
                     ProcessTree.Signal(pid, ProcessTree.SigKill);
+                // Through the outage and on.
                 await writers.MoreAsync(32);
             });
-            await writers.VerifyAsync(drive);
-            (await kosha.CommandAsync("fsck")).MustSucceed();
+            await VerifyAsync(kosha, user, writers);
         }
-        Figures.Show($"{writers.Names} names, {writers.Acknowledged} acknowledged writes");
-        Assert.Equal(daemon, kosha.Pid);
+        await AssertNoOrphansAsync(kosha);
         await kosha.StopAsync();
+    }
+
+    /// <summary>The numbered steps of the vault, and what lies between them.</summary>
+    [Theory]
+    [InlineData("vault.looked")]
+    [InlineData("vault.received")]
+    [InlineData("vault.compared")]
+    [InlineData("vault.claimed")]
+    [InlineData("disk.renamed")]
+    [InlineData("vault.stored")]
+    [InlineData("vault.naming")]
+    [InlineData("vault.named")]
+    public async Task Every_acknowledged_file_is_whole_after_an_end_at(string step)
+    {
+        var writers = new CrashWriters(new(TestSeed.Next()));
+        await using var kosha = await KoshaProcess.StartNewAsync();
+        var user = await kosha.NewUserAsync();
+        for (var round = 1; round <= TestSize.Pick(1, 10); round++)
+        {
+            await kosha.StopAsync();
+            kosha.CrashAt = $"{step} {writers.Next(1, 60)}";
+            await kosha.StartAsync();
+            using (var drive = kosha.Drive(user))
+                await writers.WriteDuringAsync(drive, () => kosha.WaitForEndAsync());
+            kosha.CrashAt = null;
+            await kosha.StartAsync();
+            await VerifyAsync(kosha, user, writers);
+        }
+        await AssertNoOrphansAsync(kosha);
+        await kosha.StopAsync();
+    }
+
+    [Theory]
+    [InlineData("sweep.condemned")]
+    [InlineData("sweep.row-removed")]
+    [InlineData("sweep.object-deleted")]
+    public async Task A_sweep_that_was_killed_is_taken_up_by_the_next_one(string step)
+    {
+        var connectionString = await (await postgres.Durable).NewEmptyDatabaseAsync();
+        await using var kosha = await KoshaProcess.StartNewAsync(("Database:ConnectionString", connectionString));
+        using var drive = await kosha.NewDriveAsync();
+        for (var number = 0; number < 4; number++)
+            (await drive.PutAsync("file", $"content {number}")).Must(201, 204);
+        if (step != "sweep.condemned")
+            await SweepAsync(kosha);
+        kosha.CrashAt = $"{step} {(step == "sweep.condemned" ? 1 : 2)}";
+        Assert.NotEqual(0, (await kosha.CommandAsync(Sweep)).ExitCode);
+        kosha.CrashAt = null;
+        (await kosha.CommandAsync("fsck")).MustSucceed();
+        // As if the time had passed after which a dead sweep is followed.
+        await Sql.ExecuteAsync(connectionString, "delete from leases");
+        await SweepAsync(kosha);
+        await AssertNoOrphansAsync(kosha);
+        Assert.Equal("content 3", (await drive.GetAsync("file")).Must(200).Text);
+        await kosha.StopAsync();
+    }
+
+    private static async Task VerifyAsync(KoshaProcess kosha, TestUser user, CrashWriters writers)
+    {
+        using var drive = kosha.Drive(user);
+        await writers.VerifyAsync(drive);
+        (await kosha.CommandAsync("fsck")).MustSucceed();
+    }
+
+    private static readonly string[] Sweep = ["blobs", "sweep", "--grace-hours", "0"];
+
+    private static async Task SweepAsync(KoshaProcess kosha) => (await kosha.CommandAsync(Sweep)).MustSucceed();
+
+    /// <summary>After the grace time whatever a crash left is gone: in rows, objects and temporary files.</summary>
+    private static async Task AssertNoOrphansAsync(KoshaProcess kosha)
+    {
+        await SweepAsync(kosha);
+        await SweepAsync(kosha);
+        var fsck = (await kosha.CommandAsync("fsck")).MustSucceed().Output;
+        foreach (var leftover in (string[])["contents on their way", "contents that nothing names", "contents damaged"])
+            Assert.Contains($" 0  {leftover}", fsck);
+        var objects = Directory.GetFiles(Path.Combine(kosha.DataDirectory, "blobs"), "*", SearchOption.AllDirectories)
+            .Count(path => Path.GetFileName(path) != "kosha-store.json");
+        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $" {objects:N0}  contents stored"), fsck);
+        Assert.Empty(Directory.GetFiles(Path.Combine(kosha.DataDirectory, "spool")));
     }
 }

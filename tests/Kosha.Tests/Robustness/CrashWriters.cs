@@ -19,12 +19,10 @@ internal sealed class CrashWriters(Random random)
     /// <summary>What may stand under a name: the last content acknowledged, or one tried since then.</summary>
     private sealed record Expected(string? Acknowledged, IReadOnlyList<string> Tried);
 
-    public int Names => files.Count;
-
     /// <summary>Writes acknowledged so far.</summary>
     public int Acknowledged => Volatile.Read(ref acknowledged);
 
-    /// <summary>Writes until the work, begun at a random moment, is over and every writer has had its answer.</summary>
+    /// <summary>Writes until the work is over and every writer has had its answer.</summary>
     public async Task WriteDuringAsync(DavClient drive, Func<Task> work)
     {
         using var over = new CancellationTokenSource();
@@ -38,11 +36,15 @@ internal sealed class CrashWriters(Random random)
                 }
             });
         }).ToList();
-        await MoreAsync(random.Next(20, 200));
         await work();
         await over.CancelAsync();
         await Task.WhenAll(writers);
     }
+
+    public int Next(int from, int to) => random.Next(from, to);
+
+    /// <summary>Waits until a random number of writes is acknowledged.</summary>
+    public Task SomeAsync() => MoreAsync(Next(20, 200));
 
     /// <summary>Waits for so many more acknowledged writes.</summary>
     public Task MoreAsync(int count)
@@ -91,6 +93,7 @@ internal sealed class CrashWriters(Random random)
                 $"{name}: {answer.Body.Length} bytes, {found ?? "missing"}, that nobody wrote last");
             files[name] = new(found, []);
         }
+        Figures.Show($"{files.Count} names, {Acknowledged} acknowledged writes");
     }
 
     private static string HashOf(byte[] content) => Convert.ToHexString(SHA256.HashData(content));

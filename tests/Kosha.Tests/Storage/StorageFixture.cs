@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
@@ -28,6 +30,8 @@ public sealed class StorageFixture(SharedPostgres postgres) : IAsyncLifetime
 
     public DiskBlobStore Store { get; private set; } = null!;
 
+    public InstallationTable Installation { get; private set; } = null!;
+
     public SpoolFolder Spools { get; private set; } = null!;
 
     public Vault Vault { get; private set; } = null!;
@@ -43,9 +47,11 @@ public sealed class StorageFixture(SharedPostgres postgres) : IAsyncLifetime
         Locks = new(Database, Tree);
         Usage = new(Database);
         Store = new(BlobFolder);
+        Installation = new(Database);
         Spools = new(SpoolPath, maxBytes: 1L << 30);
         Vault = new(Database, Tree, Store, Spools);
         await Store.CheckAsync(CancellationToken.None);
+        Assert.Null(await Installation.ClaimStoreAsync(Store, CancellationToken.None));
         Spools.Prepare();
     }
 
@@ -88,11 +94,32 @@ public sealed class StorageFixture(SharedPostgres postgres) : IAsyncLifetime
         return await command.ExecuteNonQueryAsync();
     }
 
+    /// <summary>A sweep without grace: two of them remove what nothing names.</summary>
+    public Task<SweepResult> SweepAsync(IBlobStore? store = null) =>
+        new Sweep(Database, store ?? Store).RunAsync(TimeSpan.Zero, CancellationToken.None);
+
+    public Task<ReconcileResult> ReconcileAsync(bool evenIfMany = false) =>
+        new Reconcile(Database, Store).RunAsync(TimeSpan.Zero, evenIfMany, CancellationToken.None);
+
+    /// <summary>A column of the row of a content.</summary>
+    public Task<T> BlobAsync<T>(string content, string column) =>
+        SqlAsync<T>($"select {column} from blobs where sha256 = '\\x{HashOf(content)}'");
+
+    public static string HashOf(string content) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)));
+
+    /// <summary>The usual key of a content.</summary>
+    public string KeyOf(string content) =>
+        Store.Key(new(SHA256.HashData(Encoding.UTF8.GetBytes(content))), 1);
+
+    /// <summary>The object's file; there or not.</summary>
+    public string FileOf(string content) => Path.Combine(BlobFolder, KeyOf(content));
+
     /// <summary>What fsck prints, and whether all is well.</summary>
-    public async Task<(bool Clean, string Output)> FsckAsync()
+    public async Task<(bool Clean, string Output)> FsckAsync(bool repair = false)
     {
         await using var output = new StringWriter();
-        var clean = await new Fsck(Database, Store).RunAsync(output, CancellationToken.None);
+        var clean = await new Fsck(Database, Store, output).RunAsync(new() { Repair = repair }, CancellationToken.None);
         return (clean, output.ToString());
     }
 

@@ -1,10 +1,9 @@
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
-using System.Text;
 using Kosha.Storage;
 using Kosha.Storage.Blobs;
 using Kosha.Tests.Infrastructure;
 using Xunit;
+using static Kosha.Tests.Storage.StorageFixture;
 using static Kosha.Tests.Storage.TestUser;
 
 namespace Kosha.Tests.Storage;
@@ -12,51 +11,16 @@ namespace Kosha.Tests.Storage;
 /// <summary>Names and bytes while others sweep, damage, race and run out of space.</summary>
 public sealed class VaultBlobTests(StorageFixture storage) : IClassFixture<StorageFixture>
 {
-    /// <summary>The real store, with something happening before or after a put.</summary>
-    private sealed class MeddlingStore(IBlobStore store) : IBlobStore
-    {
-        public Func<int, Task> AfterPut { get; init; } = _ => Task.CompletedTask;
-
-        public int Puts { get; private set; }
-
-        public string Name => store.Name;
-
-        public string Key(BlobId id, int generation) => store.Key(id, generation);
-
-        public Task CheckAsync(CancellationToken ct) => store.CheckAsync(ct);
-
-        public async Task PutAsync(string key, Spool spool, CancellationToken ct)
-        {
-            await store.PutAsync(key, spool, ct);
-            await AfterPut(++Puts);
-        }
-
-        public Task<Stream> OpenAsync(string key, long offset, long length, CancellationToken ct) =>
-            store.OpenAsync(key, offset, length, ct);
-
-        public Task<long?> FindSizeAsync(string key, CancellationToken ct) => store.FindSizeAsync(key, ct);
-
-        public Task DeleteAsync(string key, CancellationToken ct) => store.DeleteAsync(key, ct);
-
-        public IAsyncEnumerable<StoredObject> ListAsync(CancellationToken ct) => store.ListAsync(ct);
-    }
-
     private static string Unique(int length = 20, [CallerMemberName] string test = "") => test.PadRight(length, '.');
 
     private Task<WriteResult> PutAsync(MeddlingStore meddling, TestUser user, string path, string content) =>
         storage.VaultOn(meddling).WriteAsync(
             user.Caller, At(path), Body(content), new FileWrite(), CancellationToken.None);
 
-    private async Task<T> BlobAsync<T>(string content, string column) => await storage.SqlAsync<T>(
-        $"select {column} from blobs where sha256 = '\\x{Hash(content)}'");
-
-    private static string Hash(string content) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)));
-
     /// <summary>What the sweep does with a blob: row first, its key doomed with it, then the object.</summary>
     private async Task SweepAsync(string content)
     {
-        var key = await BlobAsync<string>(content, "object_key");
+        var key = await storage.BlobAsync<string>(content, "object_key");
         await storage.ExecuteAsync($"delete from blobs where object_key = '{key}'");
         await storage.ExecuteAsync($"update blob_objects set doomed_at = now() where key = '{key}'");
         await storage.Store.DeleteAsync(key, CancellationToken.None);
@@ -74,7 +38,7 @@ public sealed class VaultBlobTests(StorageFixture storage) : IClassFixture<Stora
         await PutAsync(store, user, "file", content);
         Assert.Equal(2, store.Puts);
         Assert.Equal(content, await user.ReadAsync("file"));
-        Assert.EndsWith(".2", await BlobAsync<string>(content, "object_key"), StringComparison.Ordinal);
+        Assert.EndsWith(".2", await storage.BlobAsync<string>(content, "object_key"), StringComparison.Ordinal);
         await storage.AssertCleanAsync();
     }
 
@@ -96,14 +60,14 @@ public sealed class VaultBlobTests(StorageFixture storage) : IClassFixture<Stora
         var user = await storage.NewUserAsync();
         var content = Unique();
         await user.PutAsync("first", content);
-        var key = await BlobAsync<string>(content, "object_key");
+        var key = await storage.BlobAsync<string>(content, "object_key");
         await storage.ExecuteAsync($"update blobs set state = 'storing' where object_key = '{key}'");
         var store = new MeddlingStore(storage.Store)
         {
             AfterPut = _ => storage.ExecuteAsync($"update blobs set state = 'damaged' where object_key = '{key}'"),
         };
         await PutAsync(store, user, "second", content);
-        Assert.Equal("live", await BlobAsync<string>(content, "state"));
+        Assert.Equal("live", await storage.BlobAsync<string>(content, "state"));
         Assert.Equal(content, await user.ReadAsync("first"));
         await storage.AssertCleanAsync();
     }
@@ -117,12 +81,13 @@ public sealed class VaultBlobTests(StorageFixture storage) : IClassFixture<Stora
         await user.CopyAsync("file", "copy");
         for (var generation = 2; generation < 4; generation++)
         {
-            var key = await BlobAsync<string>(content, "object_key");
+            var key = await storage.BlobAsync<string>(content, "object_key");
             await File.WriteAllTextAsync(Path.Combine(storage.BlobFolder, key), "broken");
             await storage.ExecuteAsync($"update blobs set state = 'damaged' where object_key = '{key}'");
             await RefusedAsync(StorageFault.Damaged, () => user.ReadAsync("file"));
             await other.PutAsync("file", content);
-            Assert.EndsWith($".{generation}", await BlobAsync<string>(content, "object_key"), StringComparison.Ordinal);
+            var healed = await storage.BlobAsync<string>(content, "object_key");
+            Assert.EndsWith($".{generation}", healed, StringComparison.Ordinal);
             Assert.True(await storage.SqlAsync<bool>(
                 $"select doomed_at is not null from blob_objects where key = '{key}'"));
             Assert.Equal(content, await user.ReadAsync("copy"));
@@ -140,12 +105,12 @@ public sealed class VaultBlobTests(StorageFixture storage) : IClassFixture<Stora
         await user.PutAsync("old", content);
         await user.PutAsync("old", "other");
         await storage.ExecuteAsync(
-            $"update blobs set state = '{state}', condemned_at = now() where sha256 = '\\x{Hash(content)}'");
+            $"update blobs set state = '{state}', condemned_at = now() where sha256 = '\\x{HashOf(content)}'");
         var store = new MeddlingStore(storage.Store);
         await PutAsync(store, user, "new", content);
         Assert.Equal(puts, store.Puts);
-        Assert.Equal("live", await BlobAsync<string>(content, "state"));
-        Assert.Equal(default, await BlobAsync<DateTime>(content, "condemned_at"));
+        Assert.Equal("live", await storage.BlobAsync<string>(content, "state"));
+        Assert.Equal(default, await storage.BlobAsync<DateTime>(content, "condemned_at"));
         Assert.Equal(content, await user.ReadAsync("new"));
     }
 
@@ -157,7 +122,8 @@ public sealed class VaultBlobTests(StorageFixture storage) : IClassFixture<Stora
         var seen = "";
         var store = new MeddlingStore(storage.Store)
         {
-            AfterPut = async _ => seen = $"{await BlobAsync<string>(content, "state")} {await user.FindAsync("file")}",
+            AfterPut = async _ =>
+                seen = $"{await storage.BlobAsync<string>(content, "state")} {await user.FindAsync("file")}",
         };
         await PutAsync(store, user, "file", content);
         Assert.Equal("storing ", seen);
@@ -170,7 +136,7 @@ public sealed class VaultBlobTests(StorageFixture storage) : IClassFixture<Stora
         var content = Unique();
         var store = new MeddlingStore(storage.Store) { AfterPut = _ => user.MakeFolderAsync("file") };
         await RefusedAsync(StorageFault.WrongKind, () => PutAsync(store, user, "file", content));
-        Assert.Equal("storing", await BlobAsync<string>(content, "state"));
+        Assert.Equal("storing", await storage.BlobAsync<string>(content, "state"));
         await storage.AssertCleanAsync();
     }
 

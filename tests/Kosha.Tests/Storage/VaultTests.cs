@@ -72,7 +72,7 @@ public sealed class VaultTests(SharedPostgres postgres) : IAsyncLifetime
         await WriteAsync(user, "b", "the same");
         await WriteAsync(other, "c", "the same");
         Assert.Equal(1, await storage.SqlAsync<long>("select count(*) from blobs"));
-        Assert.Single(Directory.GetFiles(storage.BlobFolder, "*", SearchOption.AllDirectories));
+        Assert.Equal(1, (await storage.ReconcileAsync()).Listed);
         Assert.Equal(16, (await user.UsageAsync()).Bytes);
         Assert.Equal(8, (await other.UsageAsync()).Bytes);
         await storage.AssertCleanAsync();
@@ -205,7 +205,7 @@ public sealed class VaultTests(SharedPostgres postgres) : IAsyncLifetime
     public async Task Bytes_of_an_interrupted_write_are_stored_anew()
     {
         await WriteAsync(user, "a", "half stored");
-        var file = Directory.GetFiles(storage.BlobFolder, "*", SearchOption.AllDirectories).Single();
+        var file = storage.FileOf("half stored");
         await storage.ExecuteAsync("update file_nodes set blob_id = null, size = 0 where blob_id is not null");
         await storage.ExecuteAsync("update blobs set state = 'storing'");
         File.WriteAllText(file, "garbage");

@@ -65,23 +65,35 @@ public sealed class AnswerTests
         Assert.Equal(text, await WriteAsync(output => output.Raw(text)));
     }
 
+    private static FileNode WithAttributes(string value) => File with
+    {
+        Properties = $$"""
+            {"{urn:schemas-microsoft-com:}Win32FileAttributes":
+            "<Z:Win32FileAttributes xmlns:Z=\"urn:schemas-microsoft-com:\">{{value}}</Z:Win32FileAttributes>"}
+            """,
+    };
+
     [Fact]
     public async Task Explorer_gets_at_most_400_bytes_for_an_entry()
     {
-        var node = File with
+        // Explorer marks each file that it writes as one to be archived.
+        foreach (var node in new[] { File, WithAttributes("00000020"), WithAttributes("00000080") })
         {
-            Properties = """
-                {"{urn:schemas-microsoft-com:}Win32FileAttributes":
-                "<Z:Win32FileAttributes xmlns:Z=\"urn:schemas-microsoft-com:\">00000020</Z:Win32FileAttributes>"}
-                """,
-        };
-        var xml = await ListAsync(File, AllProp, isExplorer: true);
-        var start = xml.IndexOf("<D:response>", StringComparison.Ordinal);
-        var plain = xml[start..xml.IndexOf("</D:multistatus>", StringComparison.Ordinal)];
-        Assert.InRange(Encoding.UTF8.GetByteCount(plain), 1, 400);
-        xml = await ListAsync(node, AllProp, isExplorer: true);
-        Assert.Contains("Win32FileAttributes", xml, StringComparison.Ordinal);
+            var xml = await ListAsync(node, AllProp, isExplorer: true);
+            var start = xml.IndexOf("<D:response>", StringComparison.Ordinal);
+            var plain = xml[start..xml.IndexOf("</D:multistatus>", StringComparison.Ordinal)];
+            Assert.InRange(Encoding.UTF8.GetByteCount(plain), 1, 400);
+        }
     }
+
+    [Theory]
+    [InlineData("00000021")]
+    [InlineData("00000022")]
+    [InlineData("00000026")]
+    [InlineData("nonsense")]
+    public async Task Explorer_learns_what_is_hidden_read_only_or_of_the_system(string attributes) =>
+        Assert.Contains($">{attributes}</Z:Win32FileAttributes>",
+            await ListAsync(WithAttributes(attributes), AllProp, isExplorer: true), StringComparison.Ordinal);
 
     [Fact]
     public async Task Names_that_hurt_come_back_whole()

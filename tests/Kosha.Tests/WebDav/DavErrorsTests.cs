@@ -46,7 +46,7 @@ public sealed class DavErrorsTests
     public void A_lock_in_the_way_is_named_by_its_encoded_path()
     {
         var error = new StorageException(StorageFault.Locked, "") { LockedPath = NodePath.FromNames(["a b"]) };
-        Assert.Equal("/dav/a%20b", DavErrors.Translate("PUT", error).Href);
+        Assert.Equal(["/dav/a%20b"], DavErrors.Translate("PUT", error).Hrefs);
     }
 
     [Fact]

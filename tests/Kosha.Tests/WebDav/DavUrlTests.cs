@@ -23,6 +23,14 @@ public sealed class DavUrlTests
     }
 
     [Theory]
+    [InlineData("/dav", true, "/dav/")]
+    [InlineData("/dav/e%CC%81", false, "/dav/e%CC%81")]
+    [InlineData("/DAV//A%20b/c+d&e'", true, "/DAV/A%20b/c%2Bd%26e%27/")]
+    [InlineData("http://host/dav/%25?b=c", false, "/dav/%25")]
+    public void A_target_is_echoed_as_its_client_wrote_the_names(string target, bool isFolder, string href) =>
+        Assert.Equal(href, DavUrl.Echo(target, isFolder));
+
+    [Theory]
     [InlineData("/davy/a", 404)]
     [InlineData("/other", 404)]
     [InlineData("*", 404)]

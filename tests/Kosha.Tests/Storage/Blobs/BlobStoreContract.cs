@@ -153,4 +153,31 @@ public abstract class BlobStoreContract : IDisposable
         await Store.PutAsync(key, right, CancellationToken.None);
         Assert.Equal(Content(300_000), await ReadAsync(key, 0, 300_000));
     }
+
+    [Fact]
+    public async Task Only_keys_of_the_store_s_own_form_are_its_own()
+    {
+        await Store.CheckAsync(CancellationToken.None);
+        var id = new BlobId(new byte[BlobId.ByteLength]);
+        Assert.True(Store.IsBlobKey(Store.Key(id, 1)));
+        Assert.True(Store.IsBlobKey(Store.Key(id, 27)));
+        Assert.False(Store.IsBlobKey(Store.Key(id, 1) + ".bak"));
+        Assert.False(Store.IsBlobKey("lost+found/" + id));
+        Assert.False(Store.IsBlobKey("README"));
+    }
+
+    [Fact]
+    public async Task The_identity_is_written_once_unless_replaced_and_never_listed()
+    {
+        await Store.CheckAsync(CancellationToken.None);
+        Assert.Null(await Store.FindIdentityAsync(CancellationToken.None));
+        var (first, second) = (new StoreIdentity(Guid.NewGuid(), 1), new StoreIdentity(Guid.NewGuid(), 2));
+        Assert.True(await Store.PutIdentityAsync(first, replace: false, CancellationToken.None));
+        Assert.False(await Store.PutIdentityAsync(second, replace: false, CancellationToken.None));
+        Assert.Equal(first, await Store.FindIdentityAsync(CancellationToken.None));
+        Assert.True(await Store.PutIdentityAsync(second, replace: true, CancellationToken.None));
+        Assert.Equal(second, await Store.FindIdentityAsync(CancellationToken.None));
+        await foreach (var stored in Store.ListAsync(CancellationToken.None))
+            Assert.Fail($"{stored.Key} is listed.");
+    }
 }

@@ -67,4 +67,23 @@ public sealed class CredentialTests(StorageFixture storage) : IClassFixture<Stor
             StorageFault.CredentialRevoked, () => storage.Tree.FindAsync(nobody, NodePath.Root, None));
         await RefusedAsync(StorageFault.CredentialRevoked, () => storage.Usage.QuotaAsync(nobody, None));
     }
+
+    [Fact]
+    public async Task A_lock_ends_with_the_app_password_under_which_it_was_taken()
+    {
+        var user = await storage.NewUserAsync();
+        await user.PutAsync("file", "old");
+        await user.PutAsync("other", "old");
+        var id = await storage.SqlAsync<long>($"""
+            insert into app_passwords (user_id, label, secret_hash)
+            values ({user.Caller.UserId}, 'phone', sha256('{user.Caller.CredentialStamp}')) returning id
+            """);
+        var phone = user.Caller with { AppPasswordId = id };
+        await storage.Locks.LockAsync(phone, At("file"), new(true, false, null, 600), WriteConditions.None, None);
+        await user.LockAsync("other");
+        await RefusedAsync(StorageFault.Locked, () => user.PutAsync("file", "new"));
+        await storage.ExecuteAsync($"delete from app_passwords where id = {id}");
+        await user.PutAsync("file", "new");
+        await RefusedAsync(StorageFault.Locked, () => user.PutAsync("other", "new"));
+    }
 }

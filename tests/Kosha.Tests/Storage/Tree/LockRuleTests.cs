@@ -58,6 +58,26 @@ public sealed class LockRuleTests(StorageFixture storage) : IClassFixture<Storag
     }
 
     [Fact]
+    public async Task A_refusal_for_a_folder_names_the_locked_members()
+    {
+        var user = await UserWithTreeAsync();
+        var file = await user.TokenAsync("a/b/file");
+        await user.TokenAsync("a/b/c", exclusive: false);
+        await user.TokenAsync("a/b/c", exclusive: false);
+        foreach (var work in (Func<Task>[])
+            [() => user.LockAsync("a", deep: true), () => user.TrashAsync("a"), () => user.MoveAsync("other", "a")])
+        {
+            var refusal = await LockedAsync(work);
+            Assert.Null(refusal.LockedPath);
+            Assert.Equal([At("a/b/c"), At("a/b/file")], refusal.LockedMembers);
+        }
+        var lesser = await LockedAsync(() => user.LockAsync("a", exclusive: false, deep: true));
+        Assert.Equal([At("a/b/file")], lesser.LockedMembers);
+        var rest = await LockedAsync(() => user.MoveAsync("a", "moved", conditions: With(file)));
+        Assert.Equal([At("a/b/c")], rest.LockedMembers);
+    }
+
+    [Fact]
     public async Task A_lock_of_depth_0_guards_the_list_of_members_and_the_folders_properties()
     {
         var user = await UserWithTreeAsync();

@@ -1,3 +1,5 @@
+using Kosha.Storage;
+using Kosha.Storage.Upkeep;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
@@ -21,6 +23,11 @@ public sealed class FsckTests(SharedPostgres postgres) : IAsyncLifetime
 
     public ValueTask DisposeAsync() => storage.DisposeAsync();
 
+    private const string AnotherUser = """
+        insert into users (username, password_hash, plan_id) select 'another', '-', id from plans limit 1;
+        insert into usage (user_id) select id from users where username = 'another';
+        """;
+
     [Theory]
     [InlineData("update usage set bytes = bytes + 1", "usage is the sum")]
     [InlineData("update usage set nodes = nodes - 1", "usage is the sum")]
@@ -30,7 +37,17 @@ public sealed class FsckTests(SharedPostgres postgres) : IAsyncLifetime
     [InlineData("update blobs set state = 'damaged'", "size of its blob")]
     [InlineData("update blob_objects set doomed_at = now()", "doomed key")]
     [InlineData("update file_nodes set parent_id = id where name = 'folder'", "below a root")]
-    [InlineData("update file_nodes set is_folder = false where name = 'folder'", "folder of the same user")]
+    [InlineData("update file_nodes set is_folder = false where name = 'folder'", "every parent is a folder")]
+    [InlineData("update usage set reserved_bytes = 7", "usage is the sum")]
+    [InlineData("update installation set id = gen_random_uuid()", "store is this installation's")]
+    [InlineData("update installation set epoch = epoch + 1", "store is this installation's")]
+    [InlineData("delete from file_nodes where name = 'file'; delete from blobs; delete from blob_objects", "has a row")]
+    [InlineData(AnotherUser + "update file_nodes set user_id = 2 where name = 'file'", "its parent's user")]
+    [InlineData(AnotherUser + """
+        insert into locks (token, node_id, user_id, is_exclusive, is_deep, timeout_seconds, expires_at)
+        select gen_random_uuid(), id, 2, true, false, 60, now() from file_nodes where name = 'file'
+        """, "its node's user")]
+    [InlineData(AnotherUser, "one root")]
     public async Task A_broken_row_is_found(string sabotage, string check)
     {
         await storage.ExecuteAsync(sabotage);
@@ -55,20 +72,81 @@ public sealed class FsckTests(SharedPostgres postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_foreign_object_is_reported_and_breaks_nothing()
+    public async Task A_file_that_is_not_kosha_s_is_reported_and_breaks_nothing()
     {
         File.WriteAllText(Path.Combine(storage.BlobFolder, "foreign"), "x");
         Assert.Contains("foreign", await FsckAsync(clean: true));
     }
 
-    private async Task<string> FsckAsync(bool clean)
+    [Fact]
+    public async Task Quick_looks_at_sizes_alone()
     {
-        var (isClean, output) = await storage.FsckAsync();
+        File.WriteAllText(BlobFile, "Content");
+        Assert.True(await QuickAsync());
+        File.WriteAllText(BlobFile, "conten");
+        Assert.False(await QuickAsync());
+    }
+
+    private Task<bool> QuickAsync() =>
+        new Fsck(storage.Database, storage.Store, TextWriter.Null).RunAsync(new() { Quick = true }, default);
+
+    [Fact]
+    public async Task Accounted_and_stored_bytes_are_told_apart()
+    {
+        await user.CopyAsync("folder/file", "copy");
+        var output = await FsckAsync(clean: true);
+        Assert.Contains(" 14  bytes accounted", output);
+        Assert.Contains(" 7  bytes stored", output);
+    }
+
+    [Theory]
+    [InlineData("update usage set bytes = bytes + 1, nodes = nodes - 1, reserved_bytes = 9")]
+    [InlineData("delete from usage")]
+    [InlineData("update blobs set state = 'damaged'")]
+    [InlineData("update blobs set state = 'storing'")]
+    [InlineData("update file_nodes set size = 8 where name = 'file'; update usage set bytes = 8")]
+    [InlineData("update blob_objects set doomed_at = now()")]
+    [InlineData(AnotherUser)]
+    public async Task What_can_be_proven_is_repaired(string sabotage)
+    {
+        await storage.ExecuteAsync(sabotage);
+        await FsckAsync(clean: false);
+        Assert.Contains("repaired", await FsckAsync(clean: true, repair: true));
+        Assert.DoesNotContain("repaired", await FsckAsync(clean: true, repair: true));
+        Assert.Equal("content", await user.ReadAsync("folder/file"));
+        Assert.Equal((7, 2), await user.UsageAsync());
+    }
+
+    [Theory]
+    [InlineData("update file_nodes set parent_id = id where name = 'folder'")]
+    [InlineData("update installation set id = gen_random_uuid()")]
+    public async Task What_needs_a_decision_is_left_as_it_is(string sabotage)
+    {
+        await storage.ExecuteAsync(sabotage);
+        var before = await FsckAsync(clean: false);
+        Assert.Equal(before, await FsckAsync(clean: false, repair: true));
+    }
+
+    [Fact]
+    public async Task Wrong_bytes_are_marked_by_a_repair_and_healed_by_the_next_upload()
+    {
+        await user.CopyAsync("folder/file", "copy");
+        File.WriteAllText(BlobFile, "Content");
+        Assert.Contains("damaged", await FsckAsync(clean: false, repair: true));
+        await TestUser.RefusedAsync(StorageFault.Damaged, () => user.ReadAsync("copy"));
+        await user.PutAsync("again", "content");
+        Assert.Equal("content", await user.ReadAsync("copy"));
+        await FsckAsync(clean: true);
+    }
+
+    private async Task<string> FsckAsync(bool clean, bool repair = false)
+    {
+        var (isClean, output) = await storage.FsckAsync(repair);
         Assert.True(isClean == clean, output);
         return output;
     }
 
-    private string BlobFile => Directory.GetFiles(storage.BlobFolder, "*", SearchOption.AllDirectories).Single();
+    private string BlobFile => storage.FileOf("content");
 
     private static string Broken(string output) =>
         string.Join('\n', output.Split('\n').Where(line => line.StartsWith("BROKEN", StringComparison.Ordinal)));

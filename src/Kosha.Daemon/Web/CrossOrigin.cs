@@ -1,0 +1,66 @@
+using Kosha.Daemon.Auth;
+using Kosha.WebDav;
+
+namespace Kosha.Daemon.Web;
+
+/// <summary>
+/// Lets the browser apps of the origins in Http:CorsOrigins use /dav (Fetch standard, CORS protocol). An app sends an
+/// Authorization header of its own; Access-Control-Allow-Credentials is never given, so that no page can borrow a
+/// password that the browser remembers.
+/// </summary>
+internal static class CrossOrigin
+{
+    private const string RequestMethod = "Access-Control-Request-Method";
+
+    /// <summary>Browsers keep no preflight longer than two hours.</summary>
+    private const string MaxAgeSeconds = "7200";
+
+    /// <summary>What an app may read beside the few that every page may.</summary>
+    private const string AnswerHeaders =
+        "Accept-Ranges, Allow, Content-Disposition, Content-Length, Content-Range, DAV, Date, ETag, Last-Modified, "
+        + "Lock-Token, MS-Author-Via, Retry-After, WWW-Authenticate, X-OC-Mtime";
+
+    /// <summary>To be called before authentication: a preflight carries no credential.</summary>
+    public static void UseCrossOrigin(this IApplicationBuilder app, IReadOnlyCollection<string> origins)
+    {
+        if (origins.Count == 0)
+            return;
+        var allowed = origins.ToHashSet(StringComparer.OrdinalIgnoreCase);
+        app.Use((context, next) =>
+        {
+            if (!context.Request.Path.StartsWithSegments(
+                BasicAuthentication.Path, StringComparison.OrdinalIgnoreCase))
+                return next(context);
+            string? origin = context.Request.Headers.Origin;
+            var isAllowed = origin is not null && allowed.Contains(origin);
+            // At the last moment, because whoever answers an error begins by clearing the headers.
+            context.Response.OnStarting(() => Mark(context.Response.Headers, isAllowed ? origin : null));
+            return isAllowed && IsPreflight(context.Request) ? Permit(context) : next(context);
+        });
+    }
+
+    private static bool IsPreflight(HttpRequest request) =>
+        HttpMethods.IsOptions(request.Method) && request.Headers.ContainsKey(RequestMethod);
+
+    private static Task Mark(IHeaderDictionary headers, string? origin)
+    {
+        headers.Append("Vary", "Origin");
+        if (origin is not null)
+        {
+            headers.AccessControlAllowOrigin = origin;
+            headers.AccessControlExposeHeaders = AnswerHeaders;
+        }
+        return Task.CompletedTask;
+    }
+
+    private static Task Permit(HttpContext context)
+    {
+        var headers = context.Response.Headers;
+        headers.AccessControlAllowMethods = WebDavEndpoints.Allow;
+        // Whatever the app wants to send: WebDAV has many headers, and Kosha passes over those that it does not know.
+        headers.AccessControlAllowHeaders = context.Request.Headers.AccessControlRequestHeaders;
+        headers.AccessControlMaxAge = MaxAgeSeconds;
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+        return Task.CompletedTask;
+    }
+}

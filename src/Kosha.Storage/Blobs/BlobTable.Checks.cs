@@ -1,0 +1,80 @@
+using Dapper;
+
+namespace Kosha.Storage.Blobs;
+
+/// <summary>What scrub, reconcile and fsck find out about the bytes.</summary>
+internal sealed partial class BlobTable
+{
+    private const string SqlStored = """
+        select id, sha256, size, state, object_key from blobs
+        where id > @after and state <> 'storing' order by id limit @limit
+        """;
+
+    /// <summary>Blobs whose bytes should be there, and damaged ones, a page by id.</summary>
+    public Task<List<BlobRow>> StoredAsync(long after, int limit, CancellationToken ct) =>
+        database.ReadAsync(async connection => (await connection.QueryAsync<BlobRow>(
+            new(SqlStored, new { after, limit }, cancellationToken: ct))).AsList(), ct);
+
+    private const string SqlNamedOrStored = $"""
+        select b.id, b.sha256, b.size, b.state, b.object_key from blobs b
+        where b.id > @after and (b.state <> 'storing' or {IsNamed}) order by b.id limit @limit
+        """;
+
+    /// <summary>The same with those that are named although they were never stored, which must not be.</summary>
+    public Task<List<BlobRow>> NamedOrStoredAsync(long after, int limit, CancellationToken ct) =>
+        database.ReadAsync(async connection => (await connection.QueryAsync<BlobRow>(
+            new(SqlNamedOrStored, new { after, limit }, cancellationToken: ct))).AsList(), ct);
+
+    private const string SqlCount = "select count(*) from blobs where state <> 'storing'";
+
+    public Task<long> CountAsync(CancellationToken ct) => database.ReadAsync(connection =>
+        connection.ExecuteScalarAsync<long>(new(SqlCount, cancellationToken: ct)), ct);
+
+    private const string SqlIsStill = """
+        select exists (select from blobs where id = @Id and object_key = @ObjectKey and state = @State)
+        """;
+
+    /// <summary>Whether the row is as it was read; what changed meanwhile proves nothing.</summary>
+    public Task<bool> IsStillAsync(BlobRow blob, CancellationToken ct) => database.ReadAsync(connection =>
+        connection.ExecuteScalarAsync<bool>(new(SqlIsStill, blob, cancellationToken: ct)), ct);
+
+    private const string SqlSetDamaged = """
+        update blobs b set state = 'damaged'
+        where b.id = @Id and b.object_key = @ObjectKey and b.state = @State and b.state <> 'damaged'
+        """;
+
+    /// <summary>
+    /// The bytes are proven to be missing or wrong. Reads fail loudly from here on, and the next upload of the content
+    /// heals every file that has it. False if the row changed meanwhile.
+    /// </summary>
+    public async Task<bool> SetDamagedAsync(BlobRow blob, CancellationToken ct) =>
+        await database.WriteAsync(transaction =>
+            transaction.Connection!.ExecuteAsync(new(SqlSetDamaged, blob, transaction, cancellationToken: ct)), ct) > 0;
+
+    private const string SqlPardonKey = """
+        update blob_objects o set doomed_at = null, deleted_at = null
+        where o.key = @ObjectKey and o.doomed_at is not null
+          and exists (select from blobs b where b.id = @Id and b.object_key = @ObjectKey)
+        """;
+
+    /// <summary>
+    /// The bytes are proven to be there, whatever the rows say; only while no sweep runs. False if the rows said so.
+    /// </summary>
+    public Task<bool> SetProvenAsync(BlobRow blob, CancellationToken ct) => database.WriteAsync(async transaction =>
+    {
+        var connection = transaction.Connection!;
+        var changed = await connection.ExecuteAsync(new(SqlSetWhole, blob, transaction, cancellationToken: ct));
+        changed += await connection.ExecuteAsync(new(SqlPardonKey, blob, transaction, cancellationToken: ct));
+        return changed > 0;
+    }, ct);
+
+    private const string SqlSetWhole = """
+        update blobs set state = case when condemned_at is null then 'live' else 'condemned' end
+        where id = @Id and object_key = @ObjectKey and state = @State and state in ('damaged', 'storing')
+        """;
+
+    /// <summary>The bytes of a damaged blob are proven to be there again (a disk came back).</summary>
+    public async Task<bool> SetWholeAsync(BlobRow blob, CancellationToken ct) =>
+        await database.WriteAsync(transaction =>
+            transaction.Connection!.ExecuteAsync(new(SqlSetWhole, blob, transaction, cancellationToken: ct)), ct) > 0;
+}

@@ -1,0 +1,89 @@
+using Kosha.Storage.Blobs;
+
+namespace Kosha.Storage.Upkeep;
+
+/// <summary>What a scrub found.</summary>
+/// <param name="Blobs">Read and hashed.</param>
+/// <param name="Bytes">Read and hashed.</param>
+/// <param name="Damaged">Newly found missing or wrong, and marked, as "key: what is wrong".</param>
+/// <param name="Recovered">Were damaged, and are whole again.</param>
+/// <param name="Unreadable">Could not be read now, which proves nothing: nothing was marked.</param>
+public sealed record ScrubResult(
+    long Blobs, long Bytes, IReadOnlyList<string> Damaged, long Recovered, IReadOnlyList<string> Unreadable);
+
+/// <summary>
+/// Reads blobs and hashes them anew, a share at a time, going round: each run goes on where the last one stopped. What
+/// is proven wrong becomes <c>damaged</c>: it is never served, and the next upload of the same content heals it.
+/// </summary>
+public sealed class Scrub(Database database, IBlobStore store)
+{
+    private const string LeaseName = "scrub";
+    private const int PageSize = 200;
+
+    private readonly BlobTable blobs = new(database);
+    private readonly InstallationTable installation = new(database);
+
+    /// <param name="share">Of all blobs, above 0 and at most 1.</param>
+    /// <param name="ct">Ends the scrub; the next one goes on from there.</param>
+    /// <exception cref="StorageException">AlreadyExists (another scrub runs), Unavailable.</exception>
+    public async Task<ScrubResult> RunAsync(double share, CancellationToken ct)
+    {
+        var state = await installation.StateAsync(ct);
+        if (await InstallationTable.ProblemAsync(state, store, ct) is { } problem)
+            throw new StorageException(StorageFault.Unavailable, $"Nothing is scrubbed: {problem}");
+        await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
+        var left = (long)Math.Ceiling(await blobs.CountAsync(ct) * Math.Clamp(share, 0, 1));
+        var tally = new Tally();
+        var after = await installation.ScrubbedToAsync(ct);
+        while (left > 0)
+        {
+            await lease.RenewAsync(ct);
+            var page = await blobs.StoredAsync(after, (int)Math.Min(left, PageSize), ct);
+            foreach (var blob in page)
+            {
+                await lease.RenewAsync(ct);
+                await CheckAsync(blob, tally, ct);
+            }
+            if (page.Count == 0 && after == 0)
+                break;
+            // After the last one it goes on with the first.
+            after = page.Count == 0 ? 0 : page[^1].Id;
+            await installation.SetScrubbedToAsync(after, ct);
+            left -= page.Count;
+        }
+        return new(tally.Blobs, tally.Bytes, tally.Damaged, tally.Recovered, tally.Unreadable);
+    }
+
+    private sealed class Tally
+    {
+        public long Blobs { get; set; }
+
+        public long Bytes { get; set; }
+
+        public List<string> Damaged { get; } = [];
+
+        public long Recovered { get; set; }
+
+        public List<string> Unreadable { get; } = [];
+    }
+
+    private async Task CheckAsync(BlobRow blob, Tally tally, CancellationToken ct)
+    {
+        tally.Blobs++;
+        tally.Bytes += blob.Size;
+        string? problem;
+        try
+        {
+            problem = await ObjectCheck.ProblemAsync(store, blob, ct);
+        }
+        catch (Exception e) when (e is IOException or StorageException { Fault: StorageFault.Unavailable })
+        {
+            tally.Unreadable.Add($"{blob.ObjectKey}: {e.Message}");
+            return;
+        }
+        if (problem is null && blob.State == "damaged" && await blobs.SetWholeAsync(blob, ct))
+            tally.Recovered++;
+        if (problem is not null && await blobs.SetDamagedAsync(blob, ct))
+            tally.Damaged.Add($"{blob.ObjectKey}: {problem}");
+    }
+}

@@ -1,0 +1,130 @@
+using Kosha.Storage.Blobs;
+
+namespace Kosha.Storage.Upkeep;
+
+/// <summary>What a sweep did.</summary>
+/// <param name="Condemned">Blobs that nothing names; they wait for the grace time.</param>
+/// <param name="Acquitted">Condemned blobs that got a name again.</param>
+/// <param name="Removed">Blobs whose row went.</param>
+/// <param name="Deleted">Objects that were deleted.</param>
+/// <param name="Forgotten">Keys that may be used again.</param>
+/// <param name="Unreconciled">After a restore: nothing was deleted, because no full reconcile went through yet.</param>
+public sealed record SweepResult(
+    long Condemned, long Acquitted, long Removed, long Deleted, long Forgotten, bool Unreconciled);
+
+/// <summary>
+/// Takes away what nothing names. (1) It condemns; (2) at least the grace time later it deletes the blob's row and
+/// dooms its key, in one transaction in which the foreign keys are the last word; (3) then it deletes the object; (4)
+/// again a grace time later it forgets the key. Safe beside any writer at any grace time; a crash at any point leaves
+/// work for the next sweep.
+/// </summary>
+public sealed class Sweep(Database database, IBlobStore store)
+{
+    public static readonly TimeSpan DefaultGrace = TimeSpan.FromHours(24);
+
+    internal const string LeaseName = "sweep";
+
+    private const int PageSize = 1000;
+
+    /// <summary>
+    /// A delete that hangs in a store or a stopped process must not meet a key in use again, whatever the grace time.
+    /// </summary>
+    private static readonly TimeSpan LeastKeyGrace = TimeSpan.FromHours(1);
+
+    private readonly BlobTable blobs = new(database);
+
+    /// <summary>Faults: AlreadyExists (another sweep runs), Unavailable.</summary>
+    public async Task<SweepResult> RunAsync(TimeSpan grace, CancellationToken ct)
+    {
+        var installation = new InstallationTable(database);
+        var state = await installation.StateAsync(ct);
+        if (await InstallationTable.ProblemAsync(state, store, ct) is { } problem)
+            throw new StorageException(StorageFault.Unavailable, $"Nothing is swept: {problem}");
+        await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
+        if (!state.IsReconciled)
+            return new(0, await blobs.AcquitNamedAsync(ct), 0, 0, 0, Unreconciled: true);
+        var acquitted = await blobs.AcquitNamedAsync(ct);
+        var removed = await RemoveAsync(lease, grace, ct);
+        removed += await blobs.DoomUnnamedKeysAsync(grace, ct);
+        var condemned = await CondemnAsync(lease, grace, ct);
+        var deleted = await DeleteAsync(lease, state, ct);
+        var forgotten = await ForgetAsync(lease, grace > LeastKeyGrace ? grace : LeastKeyGrace, ct);
+        return new(condemned, acquitted, removed, deleted, forgotten, Unreconciled: false);
+    }
+
+    private async Task<long> CondemnAsync(Lease lease, TimeSpan grace, CancellationToken ct)
+    {
+        var total = 0L;
+        long? after = 0;
+        while (after is { } last)
+        {
+            await lease.RenewAsync(ct);
+            (after, var condemned) = await blobs.CondemnAsync(last, PageSize, grace, ct);
+            total += condemned;
+        }
+        Steps.Reached(Steps.SweepCondemned);
+        return total;
+    }
+
+    private async Task<long> RemoveAsync(Lease lease, TimeSpan grace, CancellationToken ct)
+    {
+        var total = 0L;
+        var after = 0L;
+        while (await blobs.GarbageAsync(after, PageSize, grace, ct) is { Count: > 0 } page)
+        {
+            await lease.RenewAsync(ct);
+            foreach (var id in page)
+            {
+                if (await blobs.RemoveAsync(id, grace, ct) is { } key)
+                {
+                    total++;
+                    Steps.Reached(Steps.SweepRowRemoved, key);
+                }
+            }
+            after = page[^1];
+        }
+        return total;
+    }
+
+    private async Task<long> DeleteAsync(Lease lease, InstallationState state, CancellationToken ct)
+    {
+        var total = 0L;
+        var after = "";
+        while (await blobs.DoomedKeysAsync(store, state, after, PageSize, ct) is { Count: > 0 } page)
+        {
+            foreach (var key in page)
+            {
+                await lease.RenewAsync(ct);
+                await store.DeleteAsync(key, ct);
+                Steps.Reached(Steps.SweepObjectDeleted, key);
+                await blobs.SetDeletedAsync(key, ct);
+                total++;
+            }
+            after = page[^1];
+        }
+        return total;
+    }
+
+    private async Task<long> ForgetAsync(Lease lease, TimeSpan grace, CancellationToken ct)
+    {
+        var total = 0L;
+        var after = "";
+        while (await blobs.DeletedKeysAsync(store, grace, after, PageSize, ct) is { Count: > 0 } page)
+        {
+            await lease.RenewAsync(ct);
+            foreach (var key in page)
+            {
+                // A writer who had claimed the key before it was doomed may have put it since.
+                if (await store.FindSizeAsync(key, ct) is not null)
+                {
+                    await blobs.SetUndeletedAsync(key, ct);
+                    continue;
+                }
+                await blobs.ForgetKeyAsync(key, ct);
+                total++;
+            }
+            after = page[^1];
+        }
+        return total;
+    }
+}

@@ -1,0 +1,44 @@
+using Kosha.Storage.Blobs;
+
+namespace Kosha.Tests.Storage;
+
+/// <summary>The real store, with something happening after a put or before a read.</summary>
+public sealed class MeddlingStore(IBlobStore store) : IBlobStore
+{
+    public Func<int, Task> AfterPut { get; init; } = _ => Task.CompletedTask;
+
+    public Func<string, Task> BeforeOpen { get; init; } = _ => Task.CompletedTask;
+
+    public int Puts { get; private set; }
+
+    public string Name => store.Name;
+
+    public string Key(BlobId id, int generation) => store.Key(id, generation);
+
+    public Task CheckAsync(CancellationToken ct) => store.CheckAsync(ct);
+
+    public async Task PutAsync(string key, Spool spool, CancellationToken ct)
+    {
+        await store.PutAsync(key, spool, ct);
+        await AfterPut(++Puts);
+    }
+
+    public async Task<Stream> OpenAsync(string key, long offset, long length, CancellationToken ct)
+    {
+        await BeforeOpen(key);
+        return await store.OpenAsync(key, offset, length, ct);
+    }
+
+    public Task<long?> FindSizeAsync(string key, CancellationToken ct) => store.FindSizeAsync(key, ct);
+
+    public Task DeleteAsync(string key, CancellationToken ct) => store.DeleteAsync(key, ct);
+
+    public IAsyncEnumerable<StoredObject> ListAsync(CancellationToken ct) => store.ListAsync(ct);
+
+    public bool IsBlobKey(string key) => store.IsBlobKey(key);
+
+    public Task<StoreIdentity?> FindIdentityAsync(CancellationToken ct) => store.FindIdentityAsync(ct);
+
+    public Task<bool> PutIdentityAsync(StoreIdentity identity, bool replace, CancellationToken ct) =>
+        store.PutIdentityAsync(identity, replace, ct);
+}

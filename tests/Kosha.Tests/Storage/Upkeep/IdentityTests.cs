@@ -1,0 +1,106 @@
+using Kosha.Storage.Blobs;
+using Kosha.Tests.Infrastructure;
+using Xunit;
+
+namespace Kosha.Tests.Storage.Upkeep;
+
+/// <summary>A database serves no store but its own.</summary>
+public sealed class IdentityTests(SharedPostgres postgres) : IAsyncLifetime
+{
+    private StorageFixture storage = null!;
+    private StorageFixture other = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        storage = new(postgres);
+        other = new(postgres);
+        await storage.InitializeAsync();
+        await other.InitializeAsync();
+        // Databases of tests are copies of one.
+        await other.ExecuteAsync("update installation set id = gen_random_uuid()");
+        await other.Installation.AdoptAsync(other.Store, CancellationToken.None);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await storage.DisposeAsync();
+        await other.DisposeAsync();
+    }
+
+    private Task<string?> ClaimAsync(IBlobStore store) =>
+        storage.Installation.ClaimStoreAsync(store, CancellationToken.None);
+
+    private async Task AssertAdoptedAsync(IBlobStore store)
+    {
+        var before = (await storage.Installation.StateAsync(CancellationToken.None)).Epoch;
+        var identity = await storage.Installation.AdoptAsync(store, CancellationToken.None);
+        Assert.True(identity.Epoch > before);
+        Assert.Null(await ClaimAsync(store));
+        Assert.False((await storage.Installation.StateAsync(CancellationToken.None)).IsReconciled);
+    }
+
+    [Fact]
+    public async Task Its_own_store_is_claimed_once_and_recognised_ever_after()
+    {
+        Assert.Null(await ClaimAsync(storage.Store));
+        Assert.Equal((await storage.Installation.StateAsync(CancellationToken.None)).Identity,
+            await storage.Store.FindIdentityAsync(CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Another_installation_s_store_is_refused()
+    {
+        Assert.Contains("another installation", await ClaimAsync(other.Store));
+        await AssertAdoptedAsync(other.Store);
+        Assert.NotNull(await other.Installation.ClaimStoreAsync(other.Store, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_store_that_lost_its_identity_is_refused()
+    {
+        // As it is when the disk is not mounted.
+        var empty = new DiskBlobStore(Path.Combine(storage.BlobFolder, "elsewhere"));
+        await empty.CheckAsync(CancellationToken.None);
+        Assert.Contains("mounted", await ClaimAsync(empty));
+        await AssertAdoptedAsync(empty);
+    }
+
+    [Fact]
+    public async Task A_restored_database_is_refused()
+    {
+        await storage.Installation.AdoptAsync(storage.Store, CancellationToken.None);
+        await storage.ExecuteAsync("update installation set epoch = 1");
+        Assert.Contains("epoch 2 and the database in epoch 1", await ClaimAsync(storage.Store));
+        await AssertAdoptedAsync(storage.Store);
+    }
+
+    [Fact]
+    public async Task A_new_database_and_a_store_in_use_are_refused()
+    {
+        await storage.ExecuteAsync("update installation set store_claimed_at = null");
+        var user = await other.NewUserAsync();
+        await user.PutAsync("file", "content");
+        File.Delete(Path.Combine(other.BlobFolder, "kosha-store.json"));
+        Assert.Contains("database is new", await ClaimAsync(other.Store));
+        await AssertAdoptedAsync(other.Store);
+    }
+
+    [Fact]
+    public async Task A_database_in_use_from_before_identities_claims_its_store()
+    {
+        var user = await storage.NewUserAsync();
+        await user.PutAsync("file", "content");
+        await storage.ExecuteAsync("update installation set store_claimed_at = null");
+        File.Delete(Path.Combine(storage.BlobFolder, "kosha-store.json"));
+        Assert.Null(await ClaimAsync(storage.Store));
+        Assert.NotNull(await storage.Store.FindIdentityAsync(CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task An_identity_that_cannot_be_read_is_replaced_by_adopting_alone()
+    {
+        File.WriteAllText(Path.Combine(storage.BlobFolder, "kosha-store.json"), "{");
+        await TestUser.RefusedAsync(Kosha.Storage.StorageFault.Unavailable, () => ClaimAsync(storage.Store));
+        await AssertAdoptedAsync(storage.Store);
+    }
+}

@@ -1,0 +1,183 @@
+using Kosha.Tests.Infrastructure;
+using Xunit;
+
+namespace Kosha.Tests.Storage.Upkeep;
+
+/// <summary>
+/// A sweep meets writers of the content that it takes away, at each point where they could harm each other.
+/// </summary>
+public sealed class SweepRaceTests(SharedPostgres postgres) : IAsyncLifetime
+{
+    private StorageFixture storage = null!;
+    private TestUser user = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        storage = new(postgres);
+        await storage.InitializeAsync();
+        user = await storage.NewUserAsync();
+        await user.PutAsync("garbage", "content");
+        await user.PutAsync("garbage", "");
+    }
+
+    public ValueTask DisposeAsync() => storage.DisposeAsync();
+
+    private async Task AssertKeptAsync()
+    {
+        Assert.Equal("content", await user.ReadAsync("file"));
+        for (var round = 0; round < 3; round++)
+            await storage.SweepAsync();
+        Assert.Equal("content", await user.ReadAsync("file"));
+        Assert.Equal("live", await storage.BlobAsync<string>("content", "state"));
+        await storage.AssertCleanAsync();
+    }
+
+    [Theory]
+    [InlineData("vault.claimed")]
+    [InlineData("vault.stored")]
+    [InlineData("vault.naming")]
+    public async Task Condemned_while_a_writer_is_about_to_name_it(string step)
+    {
+        using var pause = new StepPause(step, storage.KeyOf("content"));
+        var write = Task.Run(() => user.PutAsync("file", "content"));
+        await pause.Reached;
+        Assert.Equal(1, (await storage.SweepAsync()).Condemned);
+        pause.Release();
+        await write;
+        await AssertKeptAsync();
+    }
+
+    [Fact]
+    public async Task The_row_goes_while_a_writer_has_named_it_and_not_yet_committed()
+    {
+        using var pause = new StepPause("vault.naming", storage.KeyOf("content"));
+        var write = Task.Run(() => user.PutAsync("file", "content"));
+        await pause.Reached;
+        await storage.SweepAsync();
+        var sweep = Task.Run(() => storage.SweepAsync());
+        await WaitForBlockedAsync();
+        pause.Release();
+        await write;
+        Assert.Equal(0, (await sweep).Removed);
+        await AssertKeptAsync();
+    }
+
+    [Theory]
+    [InlineData("vault.claimed")]
+    [InlineData("vault.stored")]
+    public async Task The_row_and_the_object_go_between_claim_and_name(string step)
+    {
+        await storage.SweepAsync();
+        using var pause = new StepPause(step, storage.KeyOf("content"));
+        var write = Task.Run(() => user.PutAsync("file", "content"));
+        await pause.Reached;
+        Assert.Equal(1, (await storage.SweepAsync()).Deleted);
+        pause.Release();
+        await write;
+        Assert.EndsWith(".2", await storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        await AssertKeptAsync();
+    }
+
+    [Fact]
+    public async Task A_name_is_given_while_the_row_is_being_deleted()
+    {
+        await storage.SweepAsync();
+        await using var connection = await storage.Database.Source.OpenConnectionAsync();
+        await using var removal = await connection.BeginTransactionAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = "delete from blobs; update blob_objects set doomed_at = now()";
+        await command.ExecuteNonQueryAsync();
+        var write = Task.Run(() => user.PutAsync("file", "content"));
+        await WaitForBlockedAsync();
+        await removal.CommitAsync();
+        await write;
+        Assert.EndsWith(".2", await storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        await AssertKeptAsync();
+        Assert.False(File.Exists(storage.FileOf("content")));
+    }
+
+    [Fact]
+    public async Task The_object_is_deleted_late_after_the_content_came_back()
+    {
+        await storage.SweepAsync();
+        using var pause = new StepPause("sweep.row-removed", storage.KeyOf("content"));
+        var sweep = Task.Run(() => storage.SweepAsync());
+        await pause.Reached;
+        await user.PutAsync("file", "content");
+        Assert.True(File.Exists(storage.FileOf("content")));
+        pause.Release();
+        Assert.Equal(1, (await sweep).Deleted);
+        Assert.False(File.Exists(storage.FileOf("content")));
+        await AssertKeptAsync();
+    }
+
+    [Fact]
+    public async Task A_key_reserved_for_healing_is_not_doomed_under_the_healer()
+    {
+        await user.PutAsync("file", "content");
+        await storage.ExecuteAsync("update blobs set state = 'damaged'");
+        File.Delete(storage.FileOf("content"));
+        using var pause = new StepPause("vault.stored", storage.KeyOf("content") + ".2");
+        var write = Task.Run(() => user.PutAsync("again", "content"));
+        await pause.Reached;
+        await storage.SweepAsync();
+        pause.Release();
+        await write;
+        Assert.EndsWith(".3", await storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        await AssertKeptAsync();
+    }
+
+    [Fact]
+    public async Task A_key_is_healed_while_the_sweep_wants_to_doom_it()
+    {
+        await user.PutAsync("file", "content");
+        await storage.ExecuteAsync("update blobs set state = 'damaged'");
+        File.Delete(storage.FileOf("content"));
+        using var pause = new StepPause("vault.naming", storage.KeyOf("content") + ".2");
+        var write = Task.Run(() => user.PutAsync("again", "content"));
+        await pause.Reached;
+        var sweep = Task.Run(() => storage.SweepAsync());
+        await WaitForBlockedAsync();
+        pause.Release();
+        await write;
+        await sweep;
+        Assert.EndsWith(".2", await storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        await AssertKeptAsync();
+    }
+
+    private Task WaitForBlockedAsync() => Eventually.TrueAsync("somebody waits for a row",
+        async () => await storage.SqlAsync<long>("""
+            select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+            """) > 0, 30);
+
+    /// <summary>
+    /// Eight writers store the same few contents again and again, each giving up the one before, while sweeps without
+    /// any grace run one after the other: what a writer has just named must be there.
+    /// </summary>
+    [Fact]
+    public async Task Dedup_against_sweeps_never_misses_a_blob()
+    {
+        var rounds = TestSize.Pick(10_000, 100_000);
+        var (done, sweeps, removed) = (0, 0, 0L);
+        var writers = Enumerable.Range(0, 8).Select(writer => Task.Run(async () =>
+        {
+            var own = await storage.NewUserAsync();
+            for (int round; (round = Interlocked.Increment(ref done)) <= rounds;)
+            {
+                // New contents now and then, or their keys would be doomed too often.
+                var content = $"content {round / 200} {round % 3}";
+                await own.PutAsync("file", content);
+                Assert.Equal(content, await own.ReadAsync("file"));
+            }
+        })).ToList();
+        var sweeping = Task.Run(async () =>
+        {
+            for (; Volatile.Read(ref done) < rounds; sweeps++)
+                removed += (await storage.SweepAsync()).Deleted;
+        });
+        await Task.WhenAll([.. writers, sweeping]);
+        Figures.Show($"{rounds} rounds, {sweeps} sweeps, {removed} objects deleted");
+        Assert.True(removed > rounds / 1000, $"Only {removed} objects were deleted.");
+        await storage.AssertCleanAsync();
+    }
+}
