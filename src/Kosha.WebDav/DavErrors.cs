@@ -82,7 +82,7 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
         StorageFault.LockTokenUnknown => new(409, e.Message, "lock-token-matches-request-uri"),
         StorageFault.QuotaExceeded => new(507, e.Message, "quota-not-exceeded"),
         StorageFault.NoSpace => new(507, e.Message, "sufficient-disk-space"),
-        StorageFault.LimitReached => new(507, e.Message),
+        StorageFault.LimitReached => new(method == "LOCK" ? 403 : 507, e.Message),
         StorageFault.FileTooLarge => new(413, e.Message),
         StorageFault.Cycle or StorageFault.RootIsFixed => new(403, e.Message),
         StorageFault.CredentialRevoked => new(401, e.Message),

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
@@ -195,6 +196,28 @@ public sealed class HostileTests(SharedKosha kosha) : IAsyncLifetime
         }
         var tags = string.Join(' ', Enumerable.Range(0, 499).Select(i => $"</dav/folder/{i}> (<x:y>)"));
         Assert.Equal(412, await SendRawAsync("PUT", "/dav/top", "If: " + tags));
+    }
+
+    [Fact]
+    public async Task Ten_thousand_locks_end_at_a_limit_and_harm_nobody()
+    {
+        using var greedy = await kosha.NewDriveAsync();
+        var wish = """
+            <lockinfo xmlns="DAV:"><lockscope><shared/></lockscope><locktype><write/></locktype></lockinfo>
+            """;
+        var statuses = new ConcurrentDictionary<int, int>();
+        await Parallel.ForAsync(0, 10_000, new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, _) =>
+        {
+            // No more than the 32 that one file may have.
+            var answer = await greedy.SendAsync("LOCK", $"f{i % 400}", DavClient.Xml(wish), ("Depth", "0"));
+            statuses.AddOrUpdate(answer.Status, 1, (_, before) => before + 1);
+        });
+        Assert.Equal([200, 201, 403], statuses.Keys.Order());
+        Assert.Equal(5000, statuses[200] + statuses[201]);
+        var clock = Stopwatch.StartNew();
+        (await greedy.PutAsync("g", "x")).Must(201);
+        Assert.Equal(401, (await greedy.ListAsync("")).Names.Count());
+        Assert.InRange(clock.ElapsedMilliseconds, 0, MaxMilliseconds);
     }
 
     /// <summary>An own connection each, so that nothing that this one breaks is carried on.</summary>

@@ -27,7 +27,8 @@ public sealed class DavErrorsTests
     [InlineData("MOVE", StorageFault.Cycle, 403, null)]
     [InlineData("DELETE", StorageFault.RootIsFixed, 403, null)]
     [InlineData("GET", StorageFault.CredentialRevoked, 401, null)]
-    [InlineData("LOCK", StorageFault.LimitReached, 507, null)]
+    [InlineData("LOCK", StorageFault.LimitReached, 403, null)]
+    [InlineData("PUT", StorageFault.LimitReached, 507, null)]
     [InlineData("GET", StorageFault.Damaged, 500, null)]
     [InlineData("GET", StorageFault.Unavailable, 503, null)]
     public void Each_fault_has_one_answer(string method, StorageFault fault, int status, string? condition)

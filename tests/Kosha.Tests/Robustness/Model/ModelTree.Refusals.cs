@@ -96,6 +96,6 @@ public sealed partial record ModelTree
             return 423;
         if (place.Node is null)
             return OfWriting(op, place);
-        return place.Node.Locks.Count < MaxLocksPerNode ? 0 : 507;
+        return place.Node.Locks.Count < MaxLocksPerNode ? 0 : 403;
     }
 }
