@@ -6,18 +6,28 @@ namespace Kosha.Daemon;
 /// <summary>Where bytes lie, as the settings say.</summary>
 internal static class BlobStorage
 {
-    /// <param name="options">Name the folder.</param>
-    /// <param name="serves">Also clears away what a crash left: for the daemon at its start alone.</param>
-    /// <param name="ct">Ends the check.</param>
     /// <exception cref="OperatorException">The store cannot be used.</exception>
-    public static async Task<IBlobStore> OpenAsync(KoshaOptions options, bool serves, CancellationToken ct)
+    public static async Task<IBlobStore> OpenAsync(KoshaOptions options, CancellationToken ct)
     {
         var store = new DiskBlobStore(options.BlobsDirectory);
+        return await CheckedAsync(store, ct);
+    }
+
+    /// <summary>
+    /// For the daemon at its start: makes sure that store and database belong together, and only then clears away what
+    /// a crash left.
+    /// </summary>
+    /// <exception cref="OperatorException">The store cannot be used; the message says what to do.</exception>
+    public static async Task<IBlobStore> OpenToServeAsync(
+        KoshaOptions options, Database database, CancellationToken ct)
+    {
+        var store = new DiskBlobStore(options.BlobsDirectory);
+        await CheckedAsync(store, ct);
         try
         {
-            if (serves)
-                store.Prepare();
-            await store.CheckAsync(ct);
+            if (await new InstallationTable(database).ClaimStoreAsync(store, ct) is { } problem)
+                throw new OperatorException($"Blobs:Directory: {problem}");
+            store.Prepare();
             return store;
         }
         catch (StorageException e)
@@ -26,12 +36,17 @@ internal static class BlobStorage
         }
     }
 
-    /// <summary>Makes sure that store and database belong together.</summary>
-    /// <exception cref="OperatorException">They do not; the message says what to do.</exception>
-    public static async Task ClaimAsync(Database database, IBlobStore store, CancellationToken ct)
+    private static async Task<IBlobStore> CheckedAsync(DiskBlobStore store, CancellationToken ct)
     {
-        if (await new InstallationTable(database).ClaimStoreAsync(store, ct) is { } problem)
-            throw new OperatorException($"Blobs:Directory: {problem}");
+        try
+        {
+            await store.CheckAsync(ct);
+            return store;
+        }
+        catch (StorageException e)
+        {
+            throw new OperatorException($"Blobs:Directory: {e.Message}", e);
+        }
     }
 
     /// <exception cref="OperatorException">The folder cannot be used.</exception>

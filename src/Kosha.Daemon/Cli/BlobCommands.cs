@@ -68,16 +68,16 @@ internal static class BlobCommands
     {
         Print(
             (found.Listed, "objects in the store"),
-            (found.Missing, "contents without their object" + (found.Stopped is null ? ", marked as damaged" : "")),
+            (found.Missing.Count, "contents without their object" + (found.Stopped is null ? ", marked as damaged" : "")),
             (found.Foreign, "objects without a row"), (found.Deleted, "of these deleted"),
-            (found.Strange, "objects that are not Kosha's, left alone"));
-        foreach (var example in found.MissingShown.Concat(found.StrangeShown))
+            (found.Strange.Count, "objects that are not Kosha's, left alone"));
+        foreach (var example in found.Missing.Shown.Concat(found.Strange.Shown))
             await Console.Out.WriteLineAsync($"  {example}");
         if (found is { IsFirstOfEpoch: true, Stopped: null, Foreign: > 0 })
             await Console.Out.WriteLineAsync("Objects without a row were left this time: it was the first reconcile "
                 + "since database and store were joined anew. The next one deletes them.");
         if (found.Stopped is null)
-            return found.Missing == 0 ? 0 : 1;
+            return found.Missing.Count == 0 ? 0 : 1;
         await Console.Error.WriteLineAsync($"Stopped, and nothing was changed: {found.Stopped}. That is more than one "
             + "in a hundred: is this the right store, and is all of it there? If it is, run it again with --yes.");
         return 1;
@@ -107,7 +107,7 @@ internal static class BlobCommands
                 (found.Damaged.Count, "found damaged; uploading the same content again heals it"),
                 (found.Recovered, "were damaged and are whole again"),
                 (found.Unreadable.Count, "could not be read now"));
-            foreach (var problem in found.Damaged.Concat(found.Unreadable))
+            foreach (var problem in found.Damaged.Shown.Concat(found.Unreadable.Shown))
                 await Console.Out.WriteLineAsync($"  {problem}");
             return found.Damaged.Count + found.Unreadable.Count == 0 ? 0 : 1;
         }));
@@ -120,7 +120,7 @@ internal static class BlobCommands
             + "replaced. Nothing is deleted until 'kosha blobs reconcile' went through.");
         command.SetAction((_, _) => line.RunAsync("kosha blobs adopt", async (installation, ct) =>
         {
-            var blobs = await BlobStorage.OpenAsync(line.Options, serves: false, ct);
+            var blobs = await BlobStorage.OpenAsync(line.Options, ct);
             var identity = await new InstallationTable(installation.Database).AdoptAsync(blobs, ct);
             await Console.Out.WriteLineAsync($"Joined, in epoch {identity.Epoch}. Now run 'kosha blobs reconcile'.");
         }));
@@ -131,7 +131,7 @@ internal static class BlobCommands
         CommandLine line, string what, Func<Database, IBlobStore, CancellationToken, Task<int>> work) =>
         line.RunAsync(what, async (installation, ct) =>
         {
-            var blobs = await BlobStorage.OpenAsync(line.Options, serves: false, ct);
+            var blobs = await BlobStorage.OpenAsync(line.Options, ct);
             try
             {
                 return await work(installation.Database, blobs, ct);

@@ -69,4 +69,43 @@ public sealed class UsageTable(Database database)
     /// <summary>The row of a new user.</summary>
     internal static Task StartAsync(NpgsqlTransaction transaction, long userId, CancellationToken ct) =>
         transaction.Connection!.ExecuteAsync(new(SqlStart, new { userId }, transaction, cancellationToken: ct));
+
+    // Repair ----------------------------------------------------------------------------------------------------------
+
+    private const string SqlAddMissing = """
+        insert into usage (user_id) select id from users on conflict (user_id) do nothing
+        returning format('user %s has a usage row again', user_id)
+        """;
+
+    /// <summary>For a repair. What was done, a line each.</summary>
+    internal Task<List<string>> AddMissingAsync(CancellationToken ct) =>
+        database.WriteAsync(async transaction => (await transaction.Connection!.QueryAsync<string>(
+            new(SqlAddMissing, transaction: transaction, cancellationToken: ct))).AsList(), ct);
+
+    private const string SqlUsers = "select user_id from usage order by user_id";
+
+    internal Task<List<long>> UsersAsync(CancellationToken ct) => database.ReadAsync(async connection =>
+        (await connection.QueryAsync<long>(new(SqlUsers, cancellationToken: ct))).AsList(), ct);
+
+    /// <summary>A statement of its own: the sum must be taken after the user's last write has ended.</summary>
+    private const string SqlKeepWritersAway = "select pg_advisory_xact_lock(@userId)";
+
+    private const string SqlCorrect = """
+        update usage g set bytes = s.bytes, nodes = s.nodes, reserved_bytes = 0
+        from (
+            select coalesce(sum(size), 0) as bytes, count(*) as nodes from file_nodes
+            where user_id = @userId and (parent_id is not null or trashed_at is not null)) s
+        where g.user_id = @userId and (g.bytes <> s.bytes or g.nodes <> s.nodes or g.reserved_bytes <> 0)
+        returning format('the usage of user %s is the sum again: %s bytes in %s nodes', g.user_id, g.bytes, g.nodes)
+        """;
+
+    /// <summary>For a repair: makes a user's usage the sum over the user's nodes. What was done, or nothing.</summary>
+    internal Task<List<string>> CorrectAsync(long userId, CancellationToken ct) =>
+        database.WriteAsync(async transaction =>
+        {
+            var connection = transaction.Connection!;
+            await connection.ExecuteAsync(new(SqlKeepWritersAway, new { userId }, transaction, cancellationToken: ct));
+            return (await connection.QueryAsync<string>(
+                new(SqlCorrect, new { userId }, transaction, commandTimeout: 0, cancellationToken: ct))).AsList();
+        }, ct);
 }

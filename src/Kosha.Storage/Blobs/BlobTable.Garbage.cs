@@ -13,9 +13,10 @@ internal sealed partial class BlobTable
 {
     /// <summary>
     /// Whatever refers to a blob b. Every foreign key to blobs must stand here; a test compares. Were one missing, the
-    /// key itself would still refuse that the row goes.
+    /// key itself would still refuse that the row goes. "offset 0" keeps it a look into the index for each blob of a
+    /// page, where the planner would join whole tables for each page.
     /// </summary>
-    internal const string IsNamed = "exists (select from file_nodes n where n.blob_id = b.id)";
+    internal const string IsNamed = "exists (select from file_nodes n where n.blob_id = b.id offset 0)";
 
     /// <summary>A damaged blob stays damaged: its bytes must not spare anybody the upload.</summary>
     private const string SqlCondemn = $"""
@@ -23,8 +24,7 @@ internal sealed partial class BlobTable
             select id from blobs where id > @after order by id limit @limit
         ), condemned as (
             update blobs b set state = case b.state when 'live' then 'condemned' else b.state end, condemned_at = now()
-            from page
-            where b.id = page.id and b.state in ('live', 'damaged') and b.condemned_at is null
+            where b.id = any(array(select id from page)) and b.state in ('live', 'damaged') and b.condemned_at is null
               and b.touched_at <= now() - @grace and not {IsNamed}
             returning b.id
         )
@@ -36,7 +36,7 @@ internal sealed partial class BlobTable
     public Task<(long? Last, long Condemned)> CondemnAsync(
         long after, int limit, TimeSpan grace, CancellationToken ct) =>
         database.WriteAsync(transaction => transaction.Connection!.QuerySingleAsync<(long?, long)>(
-            new(SqlCondemn, new { after, limit, grace }, transaction, cancellationToken: ct)), ct);
+            new(SqlCondemn, new { after, limit, grace }, transaction, commandTimeout: 0, cancellationToken: ct)), ct);
 
     private const string SqlAcquit = $"""
         update blobs b set state = case b.state when 'condemned' then 'live' else b.state end, condemned_at = null
@@ -45,22 +45,20 @@ internal sealed partial class BlobTable
 
     /// <summary>A name that was being written while its blob was condemned. Returns how many.</summary>
     public Task<int> AcquitNamedAsync(CancellationToken ct) => database.WriteAsync(transaction =>
-        transaction.Connection!.ExecuteAsync(new(SqlAcquit, transaction: transaction, cancellationToken: ct)), ct);
+        transaction.Connection!.ExecuteAsync(
+            new(SqlAcquit, transaction: transaction, commandTimeout: 0, cancellationToken: ct)), ct);
 
     private const string IsGarbage = $"""
         b.state <> 'live' and not {IsNamed}
         and ((b.state = 'storing' and b.touched_at <= now() - @grace) or b.condemned_at <= now() - @grace)
         """;
 
-    /// <summary>Not by way of the live ones, which are many: "offset 0" keeps the two conditions apart.</summary>
-    private const string SqlGarbage = $"""
-        select b.id from (select * from blobs where state <> 'live' and id > @after offset 0) b
-        where {IsGarbage} order by b.id limit @limit
-        """;
+    private const string SqlGarbage =
+        $"select b.id from blobs b where b.id > @after and {IsGarbage} order by b.id limit @limit";
 
     public Task<List<long>> GarbageAsync(long after, int limit, TimeSpan grace, CancellationToken ct) =>
         database.ReadAsync(async connection => (await connection.QueryAsync<long>(
-            new(SqlGarbage, new { after, limit, grace }, cancellationToken: ct))).AsList(), ct);
+            new(SqlGarbage, new { after, limit, grace }, commandTimeout: 0, cancellationToken: ct))).AsList(), ct);
 
     /// <summary>A row that somebody makes live meanwhile is waited for, and then looked at anew.</summary>
     private const string SqlRemove = $"""
@@ -90,11 +88,18 @@ internal sealed partial class BlobTable
     // Keys ------------------------------------------------------------------------------------------------------------
 
     private const string SqlDoomUnnamed = """
-        update blob_objects o set doomed_at = now()
-        where o.doomed_at is null and o.made_at <= now() - @grace
-          and not exists (select from blobs b where b.object_key = o.key)
-        returning o.key
+        with page as materialized (
+            select key from blob_objects where key > @after order by key limit @limit
+        ), doomed as (
+            update blob_objects o set doomed_at = now()
+            where o.key = any(array(select key from page)) and o.doomed_at is null and o.made_at <= now() - @grace
+              and not exists (select from blobs b where b.object_key = o.key offset 0)
+            returning o.key
+        )
+        select max(key) as last, array(select key from doomed) as doomed from page
         """;
+
+    private sealed record DoomedPage(string? Last, string[] Doomed);
 
     /// <summary>
     /// A statement of its own, because it sees what was committed while the first one waited for a healer.
@@ -104,15 +109,18 @@ internal sealed partial class BlobTable
         where o.key = any(@doomed) and exists (select from blobs b where b.object_key = o.key)
         """;
 
-    /// <summary>Dooms keys that were reserved for a healing that never came. Returns how many.</summary>
-    public Task<int> DoomUnnamedKeysAsync(TimeSpan grace, CancellationToken ct) =>
+    /// <summary>Dooms keys that were reserved for a healing that never came, a page by key.</summary>
+    /// <returns>The last key of the page, null after the last page; and how many were doomed.</returns>
+    public Task<(string? Last, long Doomed)> DoomUnnamedKeysAsync(
+        string after, int limit, TimeSpan grace, CancellationToken ct) =>
         database.WriteAsync(async transaction =>
         {
             var connection = transaction.Connection!;
-            var doomed = (await connection.QueryAsync<string>(
-                new(SqlDoomUnnamed, new { grace }, transaction, cancellationToken: ct))).ToArray();
-            return doomed.Length == 0 ? 0 : doomed.Length - await connection.ExecuteAsync(
+            var (last, doomed) = await connection.QuerySingleAsync<DoomedPage>(new(
+                SqlDoomUnnamed, new { after, limit, grace }, transaction, commandTimeout: 0, cancellationToken: ct));
+            var pardoned = doomed.Length == 0 ? 0 : await connection.ExecuteAsync(
                 new(SqlPardon, new { doomed }, transaction, cancellationToken: ct));
+            return (last, (long)doomed.Length - pardoned);
         }, ct);
 
     private const string SqlDoomed = """

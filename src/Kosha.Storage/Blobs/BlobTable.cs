@@ -2,11 +2,31 @@ using Dapper;
 
 namespace Kosha.Storage.Blobs;
 
+/// <summary>What a claim found, and so how the content is named in the end.</summary>
+internal enum ClaimKind
+{
+    /// <summary>A live row proves that the bytes are there.</summary>
+    Live,
+
+    /// <summary>So does a condemned one, which must be acquitted.</summary>
+    Condemned,
+
+    /// <summary>The bytes must be put first: a new row, somebody else's unfinished one, or one not trusted.</summary>
+    Store,
+
+    /// <summary>The bytes are damaged: they must be put under a new key.</summary>
+    Heal,
+}
+
 /// <summary>The row that a content has, or now has, and what must happen before it may be named.</summary>
 /// <param name="BlobId">The row.</param>
 /// <param name="Key">Where its bytes are, or must be put.</param>
-/// <param name="MustStore">The bytes are not known to be there: put them first.</param>
-internal sealed record BlobClaim(long BlobId, string Key, bool MustStore);
+/// <param name="Kind">What was found.</param>
+internal sealed record BlobClaim(long BlobId, string Key, ClaimKind Kind)
+{
+    /// <summary>The bytes are not known to be there: put them first.</summary>
+    public bool MustStore => Kind is ClaimKind.Store or ClaimKind.Heal;
+}
 
 /// <summary>
 /// The blob's row went away between claim and name; claim and store again. The spool is still in hand.
@@ -69,9 +89,11 @@ internal sealed partial class BlobTable(Database database)
     private async Task<BlobClaim> ClaimOfAsync(
         Row row, Spool spool, IBlobStore store, CancellationToken ct) => row.State switch
     {
-        "damaged" => new(row.Id, await ReserveNewKeyAsync(spool, store, ct), MustStore: true),
-        "storing" => new(row.Id, row.ObjectKey, MustStore: true),
-        _ => new(row.Id, row.ObjectKey, MustStore: !row.IsTrusted),
+        "damaged" => new(row.Id, await ReserveNewKeyAsync(spool, store, ct), ClaimKind.Heal),
+        "storing" => new(row.Id, row.ObjectKey, ClaimKind.Store),
+        _ when !row.IsTrusted => new(row.Id, row.ObjectKey, ClaimKind.Store),
+        "condemned" => new(row.Id, row.ObjectKey, ClaimKind.Condemned),
+        _ => new(row.Id, row.ObjectKey, ClaimKind.Live),
     };
 
     private const string SqlReserveKey = """
@@ -92,30 +114,48 @@ internal sealed partial class BlobTable(Database database)
         throw new StorageException(StorageFault.LimitReached, "This content was damaged and healed too often.");
     }
 
+    // Naming ----------------------------------------------------------------------------------------------------------
+
+    /// <summary>Nothing but these two may become live: what was found damaged since then has other bytes.</summary>
+    private const string SqlMakeLive = """
+        update blobs set state = 'live', condemned_at = null, touched_at = now()
+        where id = @BlobId and object_key = @Key and state in ('storing', 'condemned');
+        """;
+
     /// <summary>
-    /// Part of the naming transaction, before the node's row: its foreign key shares the blob's row, and two who share
-    /// it could not both go on to change it. A damaged blob gets its new key, and the old one is doomed; so is the
-    /// claim's own key when another writer was first to heal the blob. Anything but true: the blob changed since it was
-    /// claimed, and must be claimed again. A live row, perhaps in use by many, is not written.
+    /// The damaged blob gets its new key, and the old one is doomed; so is the new one where another writer was first.
     /// </summary>
-    internal const string SqlMakeLive = """
+    private const string SqlHeal = """
         with old as (
             -- Not "for update": who names the same content without a claim (COPY) holds the key share already.
-            select id, object_key from blobs where id = @BlobId and state <> 'live' for no key update
+            select id, object_key from blobs where id = @BlobId and state = 'damaged' for no key update
         ), healed as (
             update blobs b set state = 'live', condemned_at = null, object_key = @Key, touched_at = now()
-            from old where b.id = old.id and (b.object_key = @Key or (b.state = 'damaged' and @MustStore and exists (
+            from old where b.id = old.id and exists (
                 -- Nor may the sweep doom the new key, which no blob names yet.
-                select from blob_objects where key = @Key and doomed_at is null for share)))
+                select from blob_objects where key = @Key and doomed_at is null for share)
             returning b.id
         )
+        update blob_objects set doomed_at = now() where key in (select object_key from old join healed using (id));
         update blob_objects set doomed_at = now()
-        where key in (select object_key from old join healed using (id) where object_key <> @Key);
-        update blob_objects set doomed_at = now()
-        where @MustStore and key = @Key and doomed_at is null
-          and exists (select from blobs where id = @BlobId and state = 'live')
-          and not exists (select from blobs where object_key = @Key);
-        -- A statement of its own: it sees what another writer committed while the first one waited.
-        select exists (select from blobs where id = @BlobId and state = 'live');
+        where key = @Key and doomed_at is null and not exists (select from blobs where object_key = @Key);
         """;
+
+    /// <summary>A statement of its own: it sees what was committed while the others waited.</summary>
+    private const string SqlIsLive = """
+        select exists (select from blobs where id = @BlobId and state = 'live')
+           and (@MustStore or (select reconciled_epoch >= epoch from installation));
+        """;
+
+    /// <summary>
+    /// Part of the naming transaction, before the node's row: its foreign key shares the blob's row, and two who share
+    /// it could not both go on to change it. Anything but true: the blob changed since it was claimed, and must be
+    /// claimed again. A live row, perhaps in use by many, is not written.
+    /// </summary>
+    internal static string SqlName(ClaimKind kind) => kind switch
+    {
+        ClaimKind.Live => SqlIsLive,
+        ClaimKind.Heal => SqlHeal + SqlIsLive,
+        _ => SqlMakeLive + SqlIsLive,
+    };
 }

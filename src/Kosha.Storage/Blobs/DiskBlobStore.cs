@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -30,10 +31,10 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
     }
 
     public bool IsBlobKey(string key) =>
-        key.Split('/') is [var first, var second, var name]
-        && name.Split('.') is [{ Length: 64 } sha, .. var generation]
-        && sha.All(char.IsAsciiHexDigitLower) && sha[..2] == first && sha[2..4] == second
-        && (generation is [] || (generation is [var number] && number.All(char.IsAsciiDigit)));
+        key.Split('/') is [_, _, var name] && name.Split('.') is [{ Length: 64 } sha, .. var rest]
+        && sha.All(char.IsAsciiHexDigitLower) && rest.Length <= 1
+        && int.TryParse(rest is [var number] ? number : "1", NumberStyles.None, CultureInfo.InvariantCulture, out var n)
+        && key == Key(new(Convert.FromHexString(sha)), n);
 
     /// <summary>For the start of a daemon: makes the folder and removes what a crash left in it.</summary>
     /// <exception cref="StorageException"><see cref="StorageFault.Unavailable"/></exception>
@@ -172,8 +173,19 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
 
     public Task<long?> FindSizeAsync(string key, CancellationToken ct)
     {
-        var file = new FileInfo(PathOf(key));
-        return Task.FromResult<long?>(file.Exists ? file.Length : null);
+        try
+        {
+            // Not Exists, which is false for a disk that cannot be read, too.
+            return Task.FromResult<long?>(new FileInfo(PathOf(key)).Length);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return Task.FromResult<long?>(null);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StorageException(StorageFault.Unavailable, $"The object {key} cannot be looked at now.", e);
+        }
     }
 
     public Task DeleteAsync(string key, CancellationToken ct)
@@ -181,11 +193,12 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         var path = PathOf(key);
         try
         {
-            if (File.Exists(path))
-            {
-                File.Delete(path);
-                Posix.SyncFolder(Path.GetDirectoryName(path)!);
-            }
+            File.Delete(path);
+            Posix.SyncFolder(Path.GetDirectoryName(path)!);
+            return Task.CompletedTask;
+        }
+        catch (DirectoryNotFoundException)
+        {
             return Task.CompletedTask;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -197,12 +210,40 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
     public async IAsyncEnumerable<StoredObject> ListAsync([EnumeratorCancellation] CancellationToken ct)
     {
         await Task.CompletedTask;
-        foreach (var file in new DirectoryInfo(directory).EnumerateFiles("*", SearchOption.AllDirectories))
+        using var files = Files().GetEnumerator();
+        while (MoveNext(files))
         {
             ct.ThrowIfCancellationRequested();
-            var key = Path.GetRelativePath(directory, file.FullName);
-            if (key != IdentityFile && !key.StartsWith(TemporaryFolder + "/", StringComparison.Ordinal) && file.Exists)
-                yield return new(key, file.Length, file.LastWriteTimeUtc);
+            yield return files.Current;
+        }
+    }
+
+    private bool MoveNext(IEnumerator<StoredObject> files)
+    {
+        try
+        {
+            return files.MoveNext();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable(e);
+        }
+    }
+
+    private IEnumerable<StoredObject> Files()
+    {
+        foreach (var entry in new DirectoryInfo(directory).EnumerateFileSystemInfos())
+        {
+            IEnumerable<FileInfo> files = entry switch
+            {
+                FileInfo file when file.Name != IdentityFile => [file],
+                // A disk's own folder at its mount point, which root alone may read.
+                DirectoryInfo folder when folder.Name is not (TemporaryFolder or "lost+found") =>
+                    folder.EnumerateFiles("*", SearchOption.AllDirectories),
+                _ => [],
+            };
+            foreach (var file in files.Where(file => file.Exists))
+                yield return new(Path.GetRelativePath(directory, file.FullName), file.Length, file.LastWriteTimeUtc);
         }
     }
 
@@ -230,9 +271,14 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
             await using var file = NewTemporaryFile(temporary);
             await file.WriteAsync(identity.ToBytes(), ct);
             file.Flush(flushToDisk: true);
-            if (!replace && File.Exists(PathOf(IdentityFile)))
+            try
+            {
+                File.Move(temporary, PathOf(IdentityFile), overwrite: replace);
+            }
+            catch (IOException) when (!replace && File.Exists(PathOf(IdentityFile)))
+            {
                 return false;
-            File.Move(temporary, PathOf(IdentityFile), overwrite: replace);
+            }
             Posix.SyncFolder(directory);
             return true;
         }

@@ -1,4 +1,5 @@
 using Dapper;
+using Kosha.Storage.Upkeep;
 
 namespace Kosha.Storage.Blobs;
 
@@ -7,11 +8,14 @@ namespace Kosha.Storage.Blobs;
 /// <param name="Epoch">The present one.</param>
 /// <param name="ReconciledEpoch">The last epoch in which a full reconcile went through.</param>
 /// <param name="StoreClaimedAt">When the store got its identity; null before.</param>
-/// <param name="HasBlobs">The database knows of contents.</param>
+/// <param name="Deletions">How often objects were going to be deleted.</param>
+/// <param name="SampleKey">The key of one content that should be there; null if there is none.</param>
+/// <param name="SampleSize">Its size in bytes.</param>
 public sealed record InstallationState(
-    Guid Id, long Epoch, long ReconciledEpoch, DateTime? StoreClaimedAt, bool HasBlobs)
+    Guid Id, long Epoch, long ReconciledEpoch, DateTime? StoreClaimedAt, long Deletions, string? SampleKey,
+    long? SampleSize)
 {
-    public StoreIdentity Identity => new(Id, Epoch);
+    public StoreIdentity Identity => new(Id, Epoch, Deletions);
 
     /// <summary>
     /// Rows prove that bytes are there, and garbage may be deleted. False after a restore, until a full reconcile.
@@ -23,7 +27,10 @@ public sealed record InstallationState(
 public sealed class InstallationTable(Database database)
 {
     private const string SqlState = """
-        select id, epoch, reconciled_epoch, store_claimed_at, exists (select from blobs) as has_blobs from installation
+        select i.id, i.epoch, i.reconciled_epoch, i.store_claimed_at, i.deletions, b.object_key as sample_key,
+               b.size as sample_size
+        from installation i
+        left join lateral (select object_key, size from blobs where state = 'live' order by id limit 1) b on true
         """;
 
     /// <summary>Fault: Unavailable.</summary>
@@ -58,25 +65,40 @@ public sealed class InstallationTable(Database database)
     public static async Task<string?> ProblemAsync(InstallationState state, IBlobStore store, CancellationToken ct)
     {
         var found = await store.FindIdentityAsync(ct);
-        if (found == state.Identity)
-            return null;
-        if (found is null && state.StoreClaimedAt is null)
-            return state.HasBlobs || await IsEmptyAsync(store, ct) ? null : NotEmpty;
         if (found is null)
-            return "the store has lost its identity. Is its disk mounted, and is this the right folder? " + Adopt;
-        return found.Installation == state.Id
-            ? $"the store is in epoch {found.Epoch} and the database in epoch {state.Epoch}: one of them is a restored "
-                + "copy. " + Adopt
-            : "the store belongs to another installation. Name the store of this database, or the database of this "
-                + "store. " + Adopt;
+            return state.StoreClaimedAt is null ? await UnclaimedProblemAsync(state, store, ct) : LostIdentity + Adopt;
+        if (found.Installation != state.Id)
+            return "the store belongs to another installation. Name the store of this database, or the database of "
+                + "this store. " + Adopt;
+        if (found.Epoch != state.Epoch)
+            return $"the store is in epoch {found.Epoch} and the database in epoch {state.Epoch}: one of them is a "
+                + "restored copy. " + Adopt;
+        return found.Deletions > state.Deletions
+            ? "the database is a restored copy, from before the last time that content was removed. " + Adopt
+            : null;
+    }
+
+    /// <summary>
+    /// A new database takes an empty store. One from before there were identities takes the store in which its content
+    /// is: a disk that is not mounted is empty, too.
+    /// </summary>
+    private static async Task<string?> UnclaimedProblemAsync(
+        InstallationState state, IBlobStore store, CancellationToken ct)
+    {
+        if (state.SampleKey is null)
+            return await IsEmptyAsync(store, ct) ? null : NotEmpty + Adopt;
+        return await store.FindSizeAsync(state.SampleKey, ct) == state.SampleSize ? null : LostIdentity + Adopt;
     }
 
     private const string Adopt =
         "If both really belong together now, 'kosha blobs adopt' joins them; nothing is deleted by that.";
 
+    private const string LostIdentity =
+        "the store has lost its identity. Is its disk mounted, and is this the right folder? ";
+
     private const string NotEmpty =
         "the database is new and the store is not empty. Restore the database that belongs to this store, or name an "
-        + "empty store. " + Adopt;
+        + "empty store. ";
 
     private static async Task<bool> IsEmptyAsync(IBlobStore store, CancellationToken ct)
     {
@@ -86,42 +108,63 @@ public sealed class InstallationTable(Database database)
     }
 
     private const string SqlRaiseEpoch = """
-        update installation set epoch = greatest(epoch, @found) + 1, store_claimed_at = now() returning id, epoch
+        update installation set epoch = greatest(epoch, @epoch) + 1, deletions = greatest(deletions, @deletions),
+               store_claimed_at = now()
+        returning id, epoch, deletions
         """;
 
     /// <summary>
     /// Joins this database and this store whatever they were before, in a new epoch: until a full reconcile nothing is
-    /// deleted, and every upload is stored whether or not a row says that its bytes are there. Fault: Unavailable.
+    /// deleted, and every upload is stored whether or not a row says that its bytes are there. Faults: AlreadyExists
+    /// (a sweep or reconcile runs), Unavailable.
     /// </summary>
     public async Task<StoreIdentity> AdoptAsync(IBlobStore store, CancellationToken ct)
     {
-        var found = await FoundEpochAsync(store, ct);
+        await using var sweep = await Lease.TakeAsync(database, Sweep.LeaseName, ct);
+        await using var reconcile = await Lease.TakeAsync(database, Reconcile.LeaseName, ct);
+        var found = await FindReadableAsync(store, ct);
+        var parameters = new { epoch = found?.Epoch ?? 0, deletions = found?.Deletions ?? 0 };
         var identity = await database.WriteAsync(async transaction =>
         {
-            var (id, epoch) = await transaction.Connection!.QuerySingleAsync<(Guid, long)>(
-                new(SqlRaiseEpoch, new { found }, transaction, cancellationToken: ct));
-            return new StoreIdentity(id, epoch);
+            var (id, epoch, deletions) = await transaction.Connection!.QuerySingleAsync<(Guid, long, long)>(
+                new(SqlRaiseEpoch, parameters, transaction, cancellationToken: ct));
+            return new StoreIdentity(id, epoch, deletions);
         }, ct);
         await store.PutIdentityAsync(identity, replace: true, ct);
         return identity;
     }
 
-    private static async Task<long> FoundEpochAsync(IBlobStore store, CancellationToken ct)
+    /// <summary>One that cannot be read will be replaced.</summary>
+    private static async Task<StoreIdentity?> FindReadableAsync(IBlobStore store, CancellationToken ct)
     {
         try
         {
-            return (await store.FindIdentityAsync(ct))?.Epoch ?? 0;
+            return await store.FindIdentityAsync(ct);
         }
         catch (StorageException e) when (e.InnerException is null)
         {
-            // It is there and cannot be read: it will be replaced.
-            return 0;
+            return null;
         }
     }
 
-    private const string SqlReconciled = """
-        update installation set reconciled_epoch = @epoch where epoch = @epoch
+    private const string SqlRaiseDeletions = """
+        update installation set deletions = deletions + 1 where id = @Id and epoch = @Epoch returning deletions
         """;
+
+    /// <summary>
+    /// Before objects are deleted: from here on a copy of the database from before is known for one. False if the
+    /// installation is in another epoch by now. Fault: Unavailable.
+    /// </summary>
+    internal async Task<bool> RaiseDeletionsAsync(InstallationState state, IBlobStore store, CancellationToken ct)
+    {
+        var deletions = await database.WriteAsync(transaction =>
+            transaction.Connection!.ExecuteScalarAsync<long?>(
+                new(SqlRaiseDeletions, new { state.Id, state.Epoch }, transaction, cancellationToken: ct)), ct);
+        return deletions is not null && await store.PutIdentityAsync(
+            state.Identity with { Deletions = deletions.Value }, replace: true, ct);
+    }
+
+    private const string SqlReconciled = "update installation set reconciled_epoch = @epoch where epoch = @epoch";
 
     /// <summary>A full reconcile went through in this epoch.</summary>
     public Task SetReconciledAsync(long epoch, CancellationToken ct) => database.WriteAsync(transaction =>

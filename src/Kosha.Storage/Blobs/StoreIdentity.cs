@@ -8,7 +8,8 @@ namespace Kosha.Storage.Blobs;
 /// </summary>
 /// <param name="Installation">Made with the database.</param>
 /// <param name="Epoch">Raised whenever a database and a store were brought together anew.</param>
-public sealed record StoreIdentity(Guid Installation, long Epoch)
+/// <param name="Deletions">Raised before objects are deleted, in the database first.</param>
+public sealed record StoreIdentity(Guid Installation, long Epoch, long Deletions)
 {
     /// <summary>As it stands in the store, for people too.</summary>
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this);

@@ -54,8 +54,8 @@ internal sealed class StoreListing(Database database)
             new(SqlAdd, parameters, transaction, cancellationToken: ct)), ct);
     }
 
-    public Task ClearAsync() => database.WriteAsync(transaction =>
-        transaction.Connection!.ExecuteAsync(new(SqlClear, transaction: transaction)), CancellationToken.None);
+    public Task ClearAsync(CancellationToken ct) => database.WriteAsync(transaction =>
+        transaction.Connection!.ExecuteAsync(new(SqlClear, transaction: transaction, cancellationToken: ct)), ct);
 
     private const string SqlCount = "select count(*) from store_listing";
 
@@ -96,14 +96,17 @@ internal sealed class StoreListing(Database database)
             SqlForeign, new { grace, after, limit }, commandTimeout: 0, cancellationToken: ct))).AsList(), ct);
 
     private const string SqlDoomForeign = """
-        insert into blob_objects (key, store, doomed_at) values (@key, @store, now())
+        insert into blob_objects (key, store, doomed_at)
+        select @key, @store, now() from installation where epoch = @Epoch and reconciled_epoch >= epoch
         on conflict (key) do nothing returning true
         """;
 
     /// <summary>
-    /// True: the key was nobody's, and nobody can take it any more. False: somebody took it just now.
+    /// True: the key was nobody's, and nobody can take it any more. False: somebody took it just now, or the
+    /// installation is in another epoch.
     /// </summary>
-    public Task<bool> DoomForeignAsync(IBlobStore store, string key, CancellationToken ct) =>
-        database.WriteAsync(transaction => transaction.Connection!.ExecuteScalarAsync<bool>(
-            new(SqlDoomForeign, new { key, store = store.Name }, transaction, cancellationToken: ct)), ct);
+    public Task<bool> DoomForeignAsync(
+        IBlobStore store, InstallationState state, string key, CancellationToken ct) =>
+        database.WriteAsync(transaction => transaction.Connection!.ExecuteScalarAsync<bool>(new(
+            SqlDoomForeign, new { key, store = store.Name, state.Epoch }, transaction, cancellationToken: ct)), ct);
 }

@@ -7,6 +7,9 @@ create table installation (
     -- epoch nothing is deleted and no row proves that its bytes are there.
     epoch            bigint not null default 1,
     reconciled_epoch bigint not null default 1,
+    -- Raised here, and then in the store, before objects are deleted. A store that has seen more of them than the
+    -- database was not restored with it: rows may name what is gone.
+    deletions        bigint not null default 0,
     -- The store got its identity.
     store_claimed_at timestamptz,
     -- How far the scrub has come: the id of the last blob that it looked at.
@@ -26,6 +29,10 @@ create table leases (
     holder     uuid not null,
     expires_at timestamptz not null
 );
+
+-- Every new content passes through two states; without this index the second one changes no index at all. The sweep,
+-- for which it was made, looks at every blob anyway.
+drop index blobs_not_live;
 
 alter table blob_objects
     add made_at    timestamptz not null default now(),

@@ -89,12 +89,20 @@ public sealed class LockTable(Database database, NodeTree tree)
             request.IsExclusive, IsDeep = request.IsDeep && node.IsFolder, request.Owner,
             seconds = Clamp(request.TimeoutSeconds), MaxLocksPerUser, MaxLocksPerNode,
         };
-        return await transaction.Connection!.QuerySingleOrDefaultAsync<NodeLock>(
-                new(SqlInsert, parameters, transaction, cancellationToken: ct))
-            ?? throw new StorageException(
-                StorageFault.LimitReached,
-                $"An account may hold {MaxLocksPerUser} locks, {MaxLocksPerNode} on one file or folder; release some, "
-                + "or wait until they expire.");
+        try
+        {
+            return await transaction.Connection!.QuerySingleOrDefaultAsync<NodeLock>(
+                    new(SqlInsert, parameters, transaction, cancellationToken: ct))
+                ?? throw new StorageException(
+                    StorageFault.LimitReached,
+                    $"An account may hold {MaxLocksPerUser} locks, {MaxLocksPerNode} on one file or folder; release "
+                    + "some, or wait until they expire.");
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation)
+        {
+            // The app password was revoked just now, as the next attempt will find.
+            throw new LostRaceException();
+        }
     }
 
     private const string SqlRefresh = """

@@ -95,7 +95,7 @@ public sealed partial class NodeTree
         CancellationToken ct)
     {
         var old = place.Node;
-        var sql = (claim is null ? "" : BlobTable.SqlMakeLive)
+        var sql = (claim is null ? "" : BlobTable.SqlName(claim.Kind))
             + (old is null ? SqlCreateFile : SqlOverwriteFile) + UsageTable.SqlCharge;
         var parameters = new
         {

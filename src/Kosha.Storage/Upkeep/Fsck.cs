@@ -21,7 +21,6 @@ public sealed record FsckOptions
 public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
 {
     private const int PageSize = 500;
-    private const int Shown = 20;
 
     private readonly FsckRows rows = new(database);
     private readonly BlobTable blobs = new(database);
@@ -31,8 +30,9 @@ public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
     {
         if (options.Repair)
         {
-            foreach (var line in await new FsckRepair(database, store).RunAsync(ct))
-                await output.WriteLineAsync($"repaired  {line}");
+            var mended = await new FsckRepair(database, store).RunAsync(ct);
+            await output.WriteLineAsync($"{mended.Count} things repaired.");
+            await PrintAsync(mended);
         }
         await output.WriteLineAsync("result  invariant  check");
         var breaks = await PrintAsync(2, "the store is this installation's", await IdentityAsync(ct));
@@ -48,16 +48,19 @@ public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
         return breaks == 0;
     }
 
-    private async Task<IReadOnlyList<string>> IdentityAsync(CancellationToken ct)
+    private async Task<Findings> IdentityAsync(CancellationToken ct)
     {
+        var found = new Findings();
         var state = await new InstallationTable(database).StateAsync(ct);
-        return await InstallationTable.ProblemAsync(state, store, ct) is { } problem ? [problem] : [];
+        if (await InstallationTable.ProblemAsync(state, store, ct) is { } problem)
+            found.Add(problem);
+        return found;
     }
 
-    private async Task<List<string>> BrokenBlobsAsync(
+    private async Task<Findings> BrokenBlobsAsync(
         Func<BlobRow, CancellationToken, Task<string?>> problemOf, CancellationToken ct)
     {
-        var broken = new List<string>();
+        var broken = new Findings();
         var after = 0L;
         while (await blobs.StoredAsync(after, PageSize, ct) is { Count: > 0 } page)
         {
@@ -93,9 +96,9 @@ public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
     /// <summary>
     /// Objects under keys of Kosha's form without a row, which break a promise; and all others, which are not Kosha's.
     /// </summary>
-    private async Task<(List<string> Foreign, List<string> Strange)> WithoutRowAsync(CancellationToken ct)
+    private async Task<(Findings Foreign, Findings Strange)> WithoutRowAsync(CancellationToken ct)
     {
-        var (foreign, strange) = (new List<string>(), new List<string>());
+        var (foreign, strange) = (new Findings(), new Findings());
         await foreach (var page in store.ListAsync(ct).Chunk(PageSize).WithCancellation(ct))
         {
             var keys = Array.ConvertAll(page, stored => stored.Key);
@@ -112,24 +115,29 @@ public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
         return (foreign, strange);
     }
 
-    private async Task PrintFiguresAsync(List<string> strange, CancellationToken ct)
+    private async Task PrintFiguresAsync(Findings strange, CancellationToken ct)
     {
         if (strange.Count > 0)
             await output.WriteLineAsync(
-                $"note    {strange.Count} objects in the store are foreign to Kosha, for example {strange[0]}");
+                $"note    {strange.Count} objects in the store are foreign to Kosha, for example {strange.Shown[0]}");
         foreach (var (name, value) in await rows.FiguresAsync(ct))
             await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{value,20:N0}  {name}"));
     }
 
-    private async Task<long> PrintAsync(int invariant, string name, IReadOnlyList<string> broken)
+    private async Task<long> PrintAsync(int invariant, string name, Findings broken)
     {
         await output.WriteLineAsync(broken.Count == 0
             ? $"ok      {invariant}          {name}"
             : $"BROKEN  {invariant}          {name}: {broken.Count}");
-        foreach (var line in broken.Take(Shown))
-            await output.WriteLineAsync($"                   {line}");
-        if (broken.Count > Shown)
-            await output.WriteLineAsync($"                   and {broken.Count - Shown} more");
+        await PrintAsync(broken);
         return broken.Count;
+    }
+
+    private async Task PrintAsync(Findings found)
+    {
+        foreach (var line in found.Shown)
+            await output.WriteLineAsync($"                   {line}");
+        if (found.Count > found.Shown.Count)
+            await output.WriteLineAsync($"                   and {found.Count - found.Shown.Count} more");
     }
 }

@@ -67,9 +67,16 @@ internal sealed class FsckRows(Database database)
             """),
     ];
 
-    public Task<List<string>> BrokenAsync(RowCheck check, CancellationToken ct) =>
-        database.ReadAsync(async connection => (await connection.QueryAsync<string>(
-            new(check.Sql, commandTimeout: 0, cancellationToken: ct))).AsList(), ct);
+    public Task<Findings> BrokenAsync(RowCheck check, CancellationToken ct) =>
+        database.ReadAsync(async connection =>
+        {
+            var found = new Findings();
+            await using var reader = await connection.ExecuteReaderAsync(
+                new(check.Sql, commandTimeout: 0, cancellationToken: ct));
+            while (await reader.ReadAsync(ct))
+                found.Add(reader.GetString(0));
+            return found;
+        }, ct);
 
     private const string SqlWithoutRow = """
         select key from unnest(@keys) as listed (key)

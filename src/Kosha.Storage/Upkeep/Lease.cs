@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Kosha.Storage.Upkeep;
 
 /// <summary>
@@ -10,7 +12,10 @@ internal sealed class Lease : IAsyncDisposable
 
     private readonly LeaseTable leases;
     private readonly string name;
+    private static readonly TimeSpan RenewEvery = TimeSpan.FromMinutes(1);
+
     private readonly Guid holder = Guid.NewGuid();
+    private long? renewed;
 
     private Lease(LeaseTable leases, string name)
     {
@@ -26,13 +31,17 @@ internal sealed class Lease : IAsyncDisposable
         return lease;
     }
 
+    /// <summary>Costs nothing within a minute of the last time.</summary>
     /// <inheritdoc cref="TakeAsync"/>
     public async Task RenewAsync(CancellationToken ct)
     {
+        if (renewed is { } last && Stopwatch.GetElapsedTime(last) < RenewEvery)
+            return;
         if (!await leases.TakeAsync(name, holder, Duration, ct))
             throw new StorageException(StorageFault.AlreadyExists,
                 $"Another process does this now ({name}). Wait until it is done, at most "
                 + $"{Duration.TotalMinutes} minutes after it died.");
+        renewed = Stopwatch.GetTimestamp();
     }
 
     public async ValueTask DisposeAsync()

@@ -16,7 +16,7 @@ internal static class ObjectCheck
     /// </summary>
     public static async Task<string?> ProblemAsync(IBlobStore store, BlobRow blob, CancellationToken ct)
     {
-        var size = await store.FindSizeAsync(blob.ObjectKey, ct);
+        var size = await FindSizeAsync(store, blob.ObjectKey, ct);
         if (size != blob.Size)
             return size is null ? "the object is missing" : $"the object has {size} bytes instead of {blob.Size}";
         try
@@ -30,6 +30,18 @@ internal static class ObjectCheck
         {
             return "the object is missing";
         }
+    }
+
+    /// <summary>
+    /// The object's size, or null if it is proven to be missing: a store whose identity is gone too was perhaps
+    /// unmounted just now, which proves nothing (Unavailable).
+    /// </summary>
+    public static async Task<long?> FindSizeAsync(IBlobStore store, string key, CancellationToken ct)
+    {
+        var size = await store.FindSizeAsync(key, ct);
+        if (size is null && await store.FindIdentityAsync(ct) is null)
+            throw new StorageException(StorageFault.Unavailable, "The blob store is not there any more.");
+        return size;
     }
 
     private static async Task<byte[]> HashAsync(Stream bytes, CancellationToken ct)

@@ -9,20 +9,14 @@ public sealed record ReconcileResult
     /// <summary>Objects in the store.</summary>
     public long Listed { get; init; }
 
-    /// <summary>Blobs whose object is missing or of another size.</summary>
-    public long Missing { get; init; }
-
-    /// <summary>The first of them, as "key: what is wrong".</summary>
-    public IReadOnlyList<string> MissingShown { get; init; } = [];
+    /// <summary>Blobs whose object is missing or of another size, as "key: what is wrong".</summary>
+    public Findings Missing { get; init; } = new();
 
     /// <summary>Objects without a row under keys of Kosha's form.</summary>
     public long Foreign { get; init; }
 
     /// <summary>Objects under keys that Kosha never writes; they are never touched.</summary>
-    public long Strange { get; init; }
-
-    /// <summary>The first of them.</summary>
-    public IReadOnlyList<string> StrangeShown { get; init; } = [];
+    public Findings Strange { get; init; } = new();
 
     /// <summary>Foreign objects that were deleted.</summary>
     public long Deleted { get; init; }
@@ -43,9 +37,9 @@ public sealed record ReconcileResult
 /// </summary>
 public sealed class Reconcile(Database database, IBlobStore store)
 {
-    private const string LeaseName = "reconcile";
+    internal const string LeaseName = "reconcile";
+
     private const int PageSize = 1000;
-    private const int Shown = 20;
 
     private readonly BlobTable blobs = new(database);
     private readonly StoreListing listing = new(database);
@@ -57,18 +51,13 @@ public sealed class Reconcile(Database database, IBlobStore store)
     /// <exception cref="StorageException">AlreadyExists (another reconcile runs), Unavailable.</exception>
     public async Task<ReconcileResult> RunAsync(TimeSpan grace, bool evenIfMany, CancellationToken ct)
     {
+        await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
         var state = await installation.StateAsync(ct);
         if (await InstallationTable.ProblemAsync(state, store, ct) is { } problem)
             throw new StorageException(StorageFault.Unavailable, $"Nothing is reconciled: {problem}");
-        await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
-        try
-        {
-            return await CompareAsync(state, lease, grace, evenIfMany, ct);
-        }
-        finally
-        {
-            await listing.ClearAsync();
-        }
+        var result = await CompareAsync(state, lease, grace, evenIfMany, ct);
+        await listing.ClearAsync(ct);
+        return result;
     }
 
     private async Task<ReconcileResult> CompareAsync(
@@ -80,50 +69,47 @@ public sealed class Reconcile(Database database, IBlobStore store)
             return found with { Stopped = reason };
         await foreach (var (blob, _) in MissingAsync(start, lease, ct))
             await blobs.SetDamagedAsync(blob, ct);
-        var deleted = state.IsReconciled ? await DeleteAsync(lease, grace, ct) : 0;
+        var deleted = state.IsReconciled && found.Foreign > 0 ? await DeleteAsync(state, lease, grace, ct) : 0;
         await installation.SetReconciledAsync(state.Epoch, ct);
         return found with { Deleted = deleted };
     }
 
     private async Task<ReconcileResult> CountAsync(DateTime start, Lease lease, TimeSpan grace, CancellationToken ct)
     {
-        var (missing, missingShown) = (0L, new List<string>());
+        var (missing, strange, foreign) = (new Findings(), new Findings(), 0L);
         await foreach (var (blob, problem) in MissingAsync(start, lease, ct))
-        {
-            if (++missing <= Shown)
-                missingShown.Add($"{blob.ObjectKey}: {problem}");
-        }
-        var (foreign, strange, strangeShown) = (0L, 0L, new List<string>());
+            missing.Add($"{blob.ObjectKey}: {problem}");
         await foreach (var key in ForeignAsync(lease, grace, ct))
         {
             if (store.IsBlobKey(key))
                 foreign++;
-            else if (++strange <= Shown)
-                strangeShown.Add(key);
+            else
+                strange.Add(key);
         }
         return new()
         {
-            Listed = await listing.CountAsync(ct), Missing = missing, MissingShown = missingShown, Foreign = foreign,
-            Strange = strange, StrangeShown = strangeShown,
+            Listed = await listing.CountAsync(ct), Missing = missing, Foreign = foreign, Strange = strange,
         };
     }
 
     private async Task<string?> TooManyAsync(ReconcileResult found, CancellationToken ct)
     {
         var rows = await blobs.CountAsync(ct);
-        if (found.Missing * 100 > rows)
-            return $"{found.Missing} of {rows} blobs have no object in the store, or one of another size";
+        if (found.Missing.Count * 100 > rows)
+            return $"{found.Missing.Count} of {rows} blobs have no object in the store, or one of another size";
         if (found.Foreign * 100 > found.Listed)
             return $"{found.Foreign} of {found.Listed} objects in the store have no row";
         return null;
     }
 
-    private async Task<long> DeleteAsync(Lease lease, TimeSpan grace, CancellationToken ct)
+    private async Task<long> DeleteAsync(InstallationState state, Lease lease, TimeSpan grace, CancellationToken ct)
     {
         var deleted = 0L;
+        if (!await installation.RaiseDeletionsAsync(state, store, ct))
+            return deleted;
         await foreach (var key in ForeignAsync(lease, grace, ct))
         {
-            if (!store.IsBlobKey(key) || !await listing.DoomForeignAsync(store, key, ct))
+            if (!store.IsBlobKey(key) || !await listing.DoomForeignAsync(store, state, key, ct))
                 continue;
             Steps.Reached(Steps.ReconcileDoomed, key);
             await store.DeleteAsync(key, ct);
@@ -143,7 +129,7 @@ public sealed class Reconcile(Database database, IBlobStore store)
             {
                 await lease.RenewAsync(ct);
                 // A listing may be out of date; the object itself is asked.
-                var size = await store.FindSizeAsync(blob.ObjectKey, ct);
+                var size = await ObjectCheck.FindSizeAsync(store, blob.ObjectKey, ct);
                 if (size != blob.Size)
                     yield return (blob, size is null ? "missing" : $"{size} bytes instead of {blob.Size}");
             }

@@ -9,7 +9,7 @@ namespace Kosha.Storage.Upkeep;
 /// <param name="Recovered">Were damaged, and are whole again.</param>
 /// <param name="Unreadable">Could not be read now, which proves nothing: nothing was marked.</param>
 public sealed record ScrubResult(
-    long Blobs, long Bytes, IReadOnlyList<string> Damaged, long Recovered, IReadOnlyList<string> Unreadable);
+    long Blobs, long Bytes, Findings Damaged, long Recovered, Findings Unreadable);
 
 /// <summary>
 /// Reads blobs and hashes them anew, a share at a time, going round: each run goes on where the last one stopped. What
@@ -28,10 +28,10 @@ public sealed class Scrub(Database database, IBlobStore store)
     /// <exception cref="StorageException">AlreadyExists (another scrub runs), Unavailable.</exception>
     public async Task<ScrubResult> RunAsync(double share, CancellationToken ct)
     {
+        await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
         var state = await installation.StateAsync(ct);
         if (await InstallationTable.ProblemAsync(state, store, ct) is { } problem)
             throw new StorageException(StorageFault.Unavailable, $"Nothing is scrubbed: {problem}");
-        await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
         var left = (long)Math.Ceiling(await blobs.CountAsync(ct) * Math.Clamp(share, 0, 1));
         var tally = new Tally();
         var after = await installation.ScrubbedToAsync(ct);
@@ -60,11 +60,11 @@ public sealed class Scrub(Database database, IBlobStore store)
 
         public long Bytes { get; set; }
 
-        public List<string> Damaged { get; } = [];
+        public Findings Damaged { get; } = new();
 
         public long Recovered { get; set; }
 
-        public List<string> Unreadable { get; } = [];
+        public Findings Unreadable { get; } = new();
     }
 
     private async Task CheckAsync(BlobRow blob, Tally tally, CancellationToken ct)

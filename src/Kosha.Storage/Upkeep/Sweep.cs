@@ -32,24 +32,38 @@ public sealed class Sweep(Database database, IBlobStore store)
     private static readonly TimeSpan LeastKeyGrace = TimeSpan.FromHours(1);
 
     private readonly BlobTable blobs = new(database);
+    private readonly InstallationTable installation = new(database);
 
     /// <summary>Faults: AlreadyExists (another sweep runs), Unavailable.</summary>
     public async Task<SweepResult> RunAsync(TimeSpan grace, CancellationToken ct)
     {
-        var installation = new InstallationTable(database);
+        await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
+        // Not before the lease: whoever joins database and store anew holds it meanwhile.
         var state = await installation.StateAsync(ct);
         if (await InstallationTable.ProblemAsync(state, store, ct) is { } problem)
             throw new StorageException(StorageFault.Unavailable, $"Nothing is swept: {problem}");
-        await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
-        if (!state.IsReconciled)
-            return new(0, await blobs.AcquitNamedAsync(ct), 0, 0, 0, Unreconciled: true);
         var acquitted = await blobs.AcquitNamedAsync(ct);
+        if (!state.IsReconciled)
+            return new(0, acquitted, 0, 0, 0, Unreconciled: true);
         var removed = await RemoveAsync(lease, grace, ct);
-        removed += await blobs.DoomUnnamedKeysAsync(grace, ct);
+        removed += await DoomUnnamedAsync(lease, grace, ct);
         var condemned = await CondemnAsync(lease, grace, ct);
         var deleted = await DeleteAsync(lease, state, ct);
         var forgotten = await ForgetAsync(lease, grace > LeastKeyGrace ? grace : LeastKeyGrace, ct);
         return new(condemned, acquitted, removed, deleted, forgotten, Unreconciled: false);
+    }
+
+    private async Task<long> DoomUnnamedAsync(Lease lease, TimeSpan grace, CancellationToken ct)
+    {
+        var total = 0L;
+        string? after = "";
+        while (after is { } last)
+        {
+            await lease.RenewAsync(ct);
+            (after, var doomed) = await blobs.DoomUnnamedKeysAsync(last, PageSize, grace, ct);
+            total += doomed;
+        }
+        return total;
     }
 
     private async Task<long> CondemnAsync(Lease lease, TimeSpan grace, CancellationToken ct)
@@ -90,7 +104,8 @@ public sealed class Sweep(Database database, IBlobStore store)
     {
         var total = 0L;
         var after = "";
-        while (await blobs.DoomedKeysAsync(store, state, after, PageSize, ct) is { Count: > 0 } page)
+        while (await blobs.DoomedKeysAsync(store, state, after, PageSize, ct) is { Count: > 0 } page
+            && await installation.RaiseDeletionsAsync(state, store, ct))
         {
             foreach (var key in page)
             {

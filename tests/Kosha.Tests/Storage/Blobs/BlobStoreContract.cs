@@ -171,7 +171,7 @@ public abstract class BlobStoreContract : IDisposable
     {
         await Store.CheckAsync(CancellationToken.None);
         Assert.Null(await Store.FindIdentityAsync(CancellationToken.None));
-        var (first, second) = (new StoreIdentity(Guid.NewGuid(), 1), new StoreIdentity(Guid.NewGuid(), 2));
+        var (first, second) = (new StoreIdentity(Guid.NewGuid(), 1, 0), new StoreIdentity(Guid.NewGuid(), 2, 3));
         Assert.True(await Store.PutIdentityAsync(first, replace: false, CancellationToken.None));
         Assert.False(await Store.PutIdentityAsync(second, replace: false, CancellationToken.None));
         Assert.Equal(first, await Store.FindIdentityAsync(CancellationToken.None));

@@ -103,4 +103,53 @@ public sealed class IdentityTests(SharedPostgres postgres) : IAsyncLifetime
         await TestUser.RefusedAsync(Kosha.Storage.StorageFault.Unavailable, () => ClaimAsync(storage.Store));
         await AssertAdoptedAsync(storage.Store);
     }
+
+    [Fact]
+    public async Task A_database_in_use_from_before_identities_refuses_an_empty_store()
+    {
+        var user = await storage.NewUserAsync();
+        await user.PutAsync("file", "content");
+        await storage.ExecuteAsync("update installation set store_claimed_at = null");
+        var unmounted = new DiskBlobStore(Path.Combine(storage.BlobFolder, "elsewhere"));
+        await unmounted.CheckAsync(CancellationToken.None);
+        Assert.Contains("mounted", await ClaimAsync(unmounted));
+        Assert.Null(await unmounted.FindIdentityAsync(CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_copy_of_the_database_from_before_a_deletion_is_refused()
+    {
+        var user = await storage.NewUserAsync();
+        await user.PutAsync("file", "content");
+        await user.PutAsync("file", "");
+        var before = await storage.SqlAsync<long>("select deletions from installation");
+        for (var sweep = 0; sweep < 3; sweep++)
+            await storage.SweepAsync();
+        Assert.Null(await ClaimAsync(storage.Store));
+        await storage.ExecuteAsync($"update installation set deletions = {before}");
+        Assert.Contains("restored copy", await ClaimAsync(storage.Store));
+        await AssertAdoptedAsync(storage.Store);
+    }
+
+    [Fact]
+    public async Task A_disk_s_own_folder_at_its_mount_point_is_no_content()
+    {
+        await storage.ExecuteAsync("update installation set store_claimed_at = null");
+        var fresh = new DiskBlobStore(Path.Combine(storage.BlobFolder, "fresh"));
+        await fresh.CheckAsync(CancellationToken.None);
+        var folder = Directory.CreateDirectory(Path.Combine(storage.BlobFolder, "fresh", "lost+found"));
+        await File.WriteAllTextAsync(Path.Combine(folder.FullName, "#12"), "x");
+        Assert.Null(await ClaimAsync(fresh));
+    }
+
+    [Fact]
+    public async Task A_store_is_not_adopted_under_a_running_sweep()
+    {
+        await storage.ExecuteAsync("""
+            insert into leases (name, holder, expires_at)
+            values ('sweep', gen_random_uuid(), now() + interval '1 minute')
+            """);
+        await TestUser.RefusedAsync(Kosha.Storage.StorageFault.AlreadyExists,
+            () => storage.Installation.AdoptAsync(storage.Store, CancellationToken.None));
+    }
 }

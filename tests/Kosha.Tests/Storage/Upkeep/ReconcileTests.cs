@@ -32,7 +32,7 @@ public sealed class ReconcileTests(SharedPostgres postgres) : IAsyncLifetime
     public async Task Where_all_is_well_nothing_happens()
     {
         var found = await storage.ReconcileAsync();
-        Assert.Equal((1, 0, 0, null), (found.Listed, found.Missing, found.Foreign, found.Stopped));
+        Assert.Equal((1, 0, 0, null), (found.Listed, found.Missing.Count, found.Foreign, found.Stopped));
         Assert.Equal("content", await user.ReadAsync("file"));
         Assert.Equal(0L, await storage.SqlAsync<long>("select count(*) from store_listing"));
     }
@@ -46,7 +46,7 @@ public sealed class ReconcileTests(SharedPostgres postgres) : IAsyncLifetime
             File.Delete(storage.FileOf("content"));
         else
             File.WriteAllText(storage.FileOf("content"), bytes);
-        Assert.Equal(1, (await storage.ReconcileAsync(evenIfMany: true)).Missing);
+        Assert.Equal(1, (await storage.ReconcileAsync(evenIfMany: true)).Missing.Count);
         await TestUser.RefusedAsync(StorageFault.Damaged, () => user.ReadAsync("file"));
         await user.PutAsync("again", "content");
         Assert.Equal("content", await user.ReadAsync("file"));
@@ -101,7 +101,7 @@ public sealed class ReconcileTests(SharedPostgres postgres) : IAsyncLifetime
         var found = await new Kosha.Storage.Upkeep.Reconcile(storage.Database, storage.Store)
             .RunAsync(TimeSpan.FromHours(24), evenIfMany: true, CancellationToken.None);
         Assert.Equal(0, found.Deleted);
-        Assert.Equal(1, (await storage.ReconcileAsync(evenIfMany: true)).Strange);
+        Assert.Equal(1, (await storage.ReconcileAsync(evenIfMany: true)).Strange.Count);
         Assert.True(File.Exists(strange));
         Assert.False(File.Exists(young));
     }

@@ -40,7 +40,7 @@ public sealed class ScrubTests(SharedPostgres postgres) : IAsyncLifetime
         await TestUser.RefusedAsync(StorageFault.Damaged, () => user.ReadAsync("file 3"));
         await user.PutAsync("again", "content 3");
         Assert.Equal("content 3", await user.ReadAsync("file 3"));
-        Assert.Empty((await ScrubAsync()).Damaged);
+        Assert.Equal(0, (await ScrubAsync()).Damaged.Count);
         await storage.AssertCleanAsync();
     }
 
@@ -49,7 +49,7 @@ public sealed class ScrubTests(SharedPostgres postgres) : IAsyncLifetime
     {
         var away = storage.FileOf("content 3") + ".away";
         File.Move(storage.FileOf("content 3"), away);
-        Assert.Single((await ScrubAsync()).Damaged);
+        Assert.Equal(1, (await ScrubAsync()).Damaged.Count);
         File.Move(away, storage.FileOf("content 3"));
         Assert.Equal(1, (await ScrubAsync()).Recovered);
         Assert.Equal("content 3", await user.ReadAsync("file 3"));
@@ -65,7 +65,7 @@ public sealed class ScrubTests(SharedPostgres postgres) : IAsyncLifetime
         {
             var result = await ScrubAsync(share: 0.3);
             Assert.Equal(3, result.Blobs);
-            found.AddRange(result.Damaged);
+            found.AddRange(result.Damaged.Shown);
         }
         // Four times three of ten: all of them, and two again, which are known already.
         Assert.Equal(10, found.Distinct().Count());
@@ -90,5 +90,22 @@ public sealed class ScrubTests(SharedPostgres postgres) : IAsyncLifetime
         var found = await new Scrub(storage.Database, store).RunAsync(1, CancellationToken.None);
         Assert.Equal((0, 1), (found.Damaged.Count, found.Unreadable.Count));
         Assert.Equal("live", await storage.BlobAsync<string>("content 3", "state"));
+    }
+
+    [Fact]
+    public async Task A_store_that_is_gone_proves_nothing()
+    {
+        var store = new MeddlingStore(storage.Store)
+        {
+            BeforeOpen = _ =>
+            {
+                // Unmounted in the middle of the scrub.
+                Directory.Move(storage.BlobFolder, storage.BlobFolder + ".away");
+                Directory.CreateDirectory(storage.BlobFolder);
+                return Task.CompletedTask;
+            },
+        };
+        var found = await new Scrub(storage.Database, store).RunAsync(1, CancellationToken.None);
+        Assert.Equal((0, 9), (found.Damaged.Count, found.Unreadable.Count));
     }
 }

@@ -111,6 +111,41 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : IAsyncLifetime
         await AssertKeptAsync();
     }
 
+    [Theory]
+    [InlineData("vault.claimed")]
+    [InlineData("vault.stored")]
+    public async Task Found_damaged_after_a_writer_took_it_for_whole(string step)
+    {
+        await user.PutAsync("file", "content");
+        using var pause = new StepPause(step, storage.KeyOf("content"));
+        var write = Task.Run(() => user.PutAsync("again", "content"));
+        await pause.Reached;
+        File.Delete(storage.FileOf("content"));
+        await new Kosha.Storage.Upkeep.Scrub(storage.Database, storage.Store).RunAsync(1, CancellationToken.None);
+        Assert.Equal("damaged", await storage.BlobAsync<string>("content", "state"));
+        pause.Release();
+        await write;
+        Assert.EndsWith(".2", await storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        Assert.Equal("content", await user.ReadAsync("again"));
+        await AssertKeptAsync();
+    }
+
+    [Theory]
+    [InlineData("vault.claimed")]
+    [InlineData("vault.stored")]
+    public async Task A_new_epoch_begins_after_a_writer_took_the_row_for_a_proof(string step)
+    {
+        await user.PutAsync("file", "content");
+        using var pause = new StepPause(step, storage.KeyOf("content"));
+        var write = Task.Run(() => user.PutAsync("again", "content"));
+        await pause.Reached;
+        await storage.Installation.AdoptAsync(storage.Store, CancellationToken.None);
+        File.Delete(storage.FileOf("content"));
+        pause.Release();
+        await write;
+        Assert.Equal("content", await user.ReadAsync("again"));
+    }
+
     [Fact]
     public async Task A_key_reserved_for_healing_is_not_doomed_under_the_healer()
     {

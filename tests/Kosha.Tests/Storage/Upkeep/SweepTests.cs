@@ -80,7 +80,7 @@ public sealed class SweepTests(SharedPostgres postgres) : IAsyncLifetime
             where confrelid = 'blobs'::regclass
             """);
         Assert.Equal("file_nodes a", keys);
-        Assert.Contains("from file_nodes n where n.blob_id = b.id", BlobTable.IsNamed, StringComparison.Ordinal);
+        Assert.Contains("from file_nodes n where n.blob_id = b.id ", BlobTable.IsNamed, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -167,7 +167,7 @@ public sealed class SweepTests(SharedPostgres postgres) : IAsyncLifetime
     {
         await LeaveGarbageAsync("garbage");
         await storage.SweepAsync();
-        await storage.Store.PutIdentityAsync(new(Guid.NewGuid(), 1), replace: true, CancellationToken.None);
+        await storage.Store.PutIdentityAsync(new(Guid.NewGuid(), 1, 0), replace: true, CancellationToken.None);
         await TestUser.RefusedAsync(StorageFault.Unavailable, () => storage.SweepAsync());
         Assert.True(File.Exists(storage.FileOf("garbage")));
     }
