@@ -99,7 +99,12 @@ internal sealed partial class BlobTable
         select max(key) as last, array(select key from doomed) as doomed from page
         """;
 
-    private sealed record DoomedPage(string? Last, string[] Doomed);
+    private sealed record DoomedPage
+    {
+        public string? Last { get; init; }
+
+        public string[] Doomed { get; init; } = [];
+    }
 
     /// <summary>
     /// A statement of its own, because it sees what was committed while the first one waited for a healer.
@@ -116,11 +121,11 @@ internal sealed partial class BlobTable
         database.WriteAsync(async transaction =>
         {
             var connection = transaction.Connection!;
-            var (last, doomed) = await connection.QuerySingleAsync<DoomedPage>(new(
+            var page = await connection.QuerySingleAsync<DoomedPage>(new(
                 SqlDoomUnnamed, new { after, limit, grace }, transaction, commandTimeout: 0, cancellationToken: ct));
-            var pardoned = doomed.Length == 0 ? 0 : await connection.ExecuteAsync(
-                new(SqlPardon, new { doomed }, transaction, cancellationToken: ct));
-            return (last, (long)doomed.Length - pardoned);
+            var pardoned = page.Doomed.Length == 0 ? 0 : await connection.ExecuteAsync(
+                new(SqlPardon, new { page.Doomed }, transaction, cancellationToken: ct));
+            return (page.Last, (long)page.Doomed.Length - pardoned);
         }, ct);
 
     private const string SqlDoomed = """
