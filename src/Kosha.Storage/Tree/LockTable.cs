@@ -18,7 +18,7 @@ public sealed class LockTable(Database database, NodeTree tree)
     /// <summary>Letters of a DAV:owner element.</summary>
     public const int MaxOwnerLength = 1024;
 
-    /// <summary>Locks that one user may hold at once.</summary>
+    /// <summary>Locks that one user may hold at once; requests at the same moment may exceed it by their number.</summary>
     public const int MaxLocksPerUser = 5000;
 
     /// <summary>Locks on one node; only shared ones can be more than one.</summary>
@@ -85,8 +85,8 @@ public sealed class LockTable(Database database, NodeTree tree)
     {
         var parameters = new
         {
-            caller.UserId, caller.AppPasswordId, nodeId = node.Id, request.IsExclusive, IsDeep = request.IsDeep && node.IsFolder,
-            request.Owner,
+            caller.UserId, caller.AppPasswordId, nodeId = node.Id, request.IsExclusive,
+            IsDeep = request.IsDeep && node.IsFolder, request.Owner,
             seconds = Clamp(request.TimeoutSeconds), MaxLocksPerUser, MaxLocksPerNode,
         };
         return await transaction.Connection!.QuerySingleOrDefaultAsync<NodeLock>(
