@@ -18,7 +18,7 @@ public sealed class LockTable(Database database, NodeTree tree)
     /// <summary>Letters of a DAV:owner element.</summary>
     public const int MaxOwnerLength = 1024;
 
-    /// <summary>Locks that one user may hold at once.</summary>
+    /// <summary>Locks that one user may hold; requests of one moment may exceed it by their number.</summary>
     public const int MaxLocksPerUser = 5000;
 
     /// <summary>Locks on one node; only shared ones can be more than one.</summary>

@@ -28,7 +28,10 @@ internal static class ObjectCheck
         }
         catch (StorageException e) when (e.Fault == StorageFault.Damaged)
         {
-            return "the object is missing";
+            // It was there a moment ago.
+            return await FindSizeAsync(store, blob.ObjectKey, ct) is null
+                ? "the object is missing"
+                : throw new StorageException(StorageFault.Unavailable, "The object changes.", e);
         }
     }
 

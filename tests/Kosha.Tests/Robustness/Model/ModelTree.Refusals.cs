@@ -93,7 +93,7 @@ public sealed partial record ModelTree
             return 423;
         if (op.IsDeep && place.Node is { IsFolder: true } folder
             && folder.All.Skip(1).SelectMany(node => node.Locks).Any(Conflicts))
-            return 423;
+            return 207; // RFC 4918, 9.10.3: the members in the way are named.
         if (place.Node is null)
             return OfWriting(op, place);
         return place.Node.Locks.Count < MaxLocksPerNode ? 0 : 403;
