@@ -12,6 +12,8 @@ namespace Kosha.WebDav;
 /// </summary>
 internal sealed record DavRequest
 {
+    private const int WorkingDaySeconds = 10 * 3600;
+
     public required HttpContext Http { get; init; }
 
     /// <summary>The verified user.</summary>
@@ -86,7 +88,7 @@ internal sealed record DavRequest
             "GET" or "HEAD" => request.WithReadHeaders(headers),
             "PUT" => request.WithPutHeaders(headers),
             "COPY" or "MOVE" => request.WithTargetHeaders(headers, http.Request.Host, options.PublicUrl),
-            "LOCK" => request with { TimeoutSeconds = DavHeaders.ReadTimeout(One(headers["Timeout"])) },
+            "LOCK" => request with { TimeoutSeconds = ReadTerm(headers, request.IsExplorer) },
             _ => request,
         };
     }
@@ -96,6 +98,18 @@ internal sealed record DavRequest
 
     private static string TargetOf(HttpContext http) =>
         http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+
+    /// <summary>
+    /// Windows asks for an hour, and who only reads meanwhile, or whose laptop sleeps, could no longer save: a working
+    /// day at least. What a crashed Office leaves is gone the next morning.
+    /// </summary>
+    private static int ReadTerm(IHeaderDictionary headers, bool isExplorer)
+    {
+        var wished = DavHeaders.ReadTimeout(One(headers["Timeout"]));
+        return isExplorer || Mentions(headers.UserAgent, "Microsoft Office")
+            ? Math.Max(wished, WorkingDaySeconds)
+            : wished;
+    }
 
     private DavRequest WithReadHeaders(IHeaderDictionary headers) => this with
     {

@@ -32,8 +32,8 @@ public static class WebDavEndpoints
     /// </summary>
     public static IEndpointConventionBuilder MapWebDav(this IEndpointRouteBuilder endpoints, WebDavOptions options)
     {
-        var methods = MethodTable(endpoints.ServiceProvider, options);
         var logger = endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Kosha.WebDav");
+        var methods = MethodTable(endpoints.ServiceProvider, options, logger);
         var errors = new DavErrors(http => Find(methods, http.Request.Method)(http), logger);
         var group = endpoints.MapGroup("");
         group.Map(DavUrl.Prefix + "/{**path}", errors.InvokeAsync).WithDisplayName("WebDAV");
@@ -42,7 +42,7 @@ public static class WebDavEndpoints
     }
 
     private static FrozenDictionary<string, RequestDelegate> MethodTable(
-        IServiceProvider services, WebDavOptions options)
+        IServiceProvider services, WebDavOptions options, ILogger logger)
     {
         var tree = services.GetRequiredService<NodeTree>();
         var locks = services.GetRequiredService<LockTable>();
@@ -54,7 +54,7 @@ public static class WebDavEndpoints
             ["OPTIONS"] = Options.AnswerAsync,
             ["GET"] = Bind(new Get(tree, vault).AnswerAsync),
             ["HEAD"] = Bind(new Get(tree, vault).AnswerAsync),
-            ["PUT"] = Bind(new Put(vault, locks, time).AnswerAsync),
+            ["PUT"] = Bind(new Put(vault, locks, time, logger).AnswerAsync),
             ["DELETE"] = Bind(new Delete(tree).AnswerAsync),
             ["MKCOL"] = Bind(new MkCol(tree).AnswerAsync),
             ["COPY"] = Bind(new Copy(tree).AnswerAsync),

@@ -17,4 +17,10 @@ public sealed record WebDavOptions
     /// with this host is then accepted beside one with the host of the request.
     /// </summary>
     public Uri? PublicUrl { get; init; }
+
+    /// <summary>
+    /// Free bytes of the disk: what is available to a user whose plan has no limit. Null: nobody knows, and
+    /// quota-available-bytes is then missing (RFC 4331, 3).
+    /// </summary>
+    public Func<long?>? FreeBytes { get; init; }
 }

@@ -12,8 +12,13 @@ internal static class Serve
     /// <summary>For handlers whose clients have been cut off already.</summary>
     private static readonly TimeSpan HandlersPatience = TimeSpan.FromSeconds(10);
 
+    /// <summary>Threads wait for fsync, more of them than a small machine has processors.</summary>
+    private const int MinThreads = 16;
+
     public static async Task<int> RunAsync(KoshaOptions options, StopSignals signals)
     {
+        var threads = Math.Max(MinThreads, Environment.ProcessorCount);
+        ThreadPool.SetMinThreads(threads, threads);
         using var log = ConsoleLog.ForDaemon(options);
         using var loggers = new SerilogLoggerFactory(log);
         var logger = loggers.CreateLogger("Kosha");

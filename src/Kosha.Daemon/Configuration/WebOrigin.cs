@@ -17,6 +17,8 @@ internal static class WebOrigin
             || origin.ContainsAny('*', '?', '#'))
             return null;
         var port = url.IsDefaultPort || url.Port < 0 ? "" : $":{url.Port}";
-        return $"{url.Scheme}://{url.IdnHost}{port}";
+        // IdnHost leaves the brackets of an IPv6 address out.
+        var host = url.HostNameType == UriHostNameType.IPv6 ? url.Host : url.IdnHost;
+        return $"{url.Scheme}://{host}{port}";
     }
 }

@@ -33,8 +33,25 @@ internal static class WebHost
         app.UseMiddleware<BasicAuthentication>();
         app.UseIdleBodyLimit();
         app.MapPlainPages();
-        app.MapWebDav(new WebDavOptions { InfiniteDepth = options.WebDavInfiniteDepth });
+        app.MapWebDav(new WebDavOptions
+        {
+            InfiniteDepth = options.WebDavInfiniteDepth,
+            FreeBytes = () => FreeBytes(options.BlobsDirectory),
+        });
         return app;
+    }
+
+    private static long? FreeBytes(string directory)
+    {
+        try
+        {
+            return new DriveInfo(directory).AvailableFreeSpace;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A disk that is away has no figure; whoever reads or writes there says so.
+            return null;
+        }
     }
 
     private static void AddServices(

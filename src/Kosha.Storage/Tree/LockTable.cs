@@ -77,7 +77,7 @@ public sealed class LockTable(Database database, NodeTree tree)
         var below = await NodeTree.LocksBelowAsync(transaction, place, ct);
         below.RemoveAll(held => !request.IsExclusive && !held.IsExclusive);
         if (below.Count > 0)
-            throw Place.LockedBelow(place.Path, below);
+            throw await NodeTree.LockedBelowAsync(transaction, place, below, ct);
     }
 
     private static async Task<NodeLock> InsertAsync(
@@ -131,11 +131,13 @@ public sealed class LockTable(Database database, NodeTree tree)
 
     /// <summary>
     /// Gives the caller's locks of these tokens their whole term again, as every write with them does; what is expired
-    /// or unknown is passed over.
+    /// or unknown is passed over, and so is everything when the credential no longer holds.
     /// </summary>
     public Task KeepAsync(Caller caller, IReadOnlyCollection<Guid> tokens, CancellationToken ct) =>
-        database.ReadAsync(connection => connection.ExecuteAsync(new(
-            NodeTree.SqlRefreshLocks, new { caller.UserId, tokens = tokens.ToArray() }, cancellationToken: ct)), ct);
+        database.WriteAsync(transaction => transaction.Connection!.ExecuteAsync(new(
+            NodeTree.SqlRefreshLocks,
+            new { caller.UserId, caller.CredentialStamp, caller.AppPasswordId, tokens = tokens.ToArray() },
+            transaction, cancellationToken: ct)), ct);
 
     private const string SqlDelete = "delete from locks where token = @token";
 

@@ -30,5 +30,5 @@ public sealed record NodeLock
 /// <param name="IsExclusive">False: shared.</param>
 /// <param name="IsDeep">Depth infinity.</param>
 /// <param name="Owner">The DAV:owner element as XML, at most <see cref="LockTable.MaxOwnerLength"/> letters.</param>
-/// <param name="TimeoutSeconds">Wished life; Kosha gives between one minute and one day.</param>
+/// <param name="TimeoutSeconds">Wished life; Kosha gives between one hour and one day.</param>
 public sealed record LockRequest(bool IsExclusive, bool IsDeep, string? Owner, int TimeoutSeconds);

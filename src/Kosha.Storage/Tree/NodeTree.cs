@@ -91,9 +91,10 @@ public sealed partial class NodeTree(Database database)
     /// <summary>
     /// A lock lives on while its holder writes (clients that were away over lunch must not lose their work).
     /// </summary>
-    internal const string SqlRefreshLocks = """
-        update locks set expires_at = greatest(expires_at, now() + make_interval(secs => timeout_seconds))
-        where user_id = @UserId and token = any(@tokens) and expires_at > now();
+    internal const string SqlRefreshLocks = $"""
+        update locks l set expires_at = greatest(l.expires_at, now() + make_interval(secs => l.timeout_seconds))
+        from users u
+        where l.user_id = u.id and l.token = any(@tokens) and l.expires_at > now() and {Caller.Holds};
         """;
 
     private sealed record Position(int Place, int Depth);
@@ -223,40 +224,68 @@ public sealed partial class NodeTree(Database database)
 
     // Locks below a folder --------------------------------------------------------------------------------------------
 
+    /// <summary>Members that one refusal names.</summary>
+    private const int MaxNamedMembers = 100;
+
     /// <summary>
-    /// Locks of the user on a node and below it. It goes up from the locks, which are few, not down the tree.
+    /// Locks of the user on a node and below it. It goes up from the locks, which are few, not down the tree, and
+    /// carries nothing but ids: a user may hold many locks, deep down.
     /// </summary>
     private const string LocksBelow = """
         with recursive up as (
-            select l.id as lock_id, n.id, n.parent_id, n.name, array[]::text[] collate "C" as names
+            select l.id as lock_id, n.id, n.parent_id
             from locks l join file_nodes n on n.id = l.node_id
             where l.user_id = @UserId and l.expires_at > now()
             union all
-            select up.lock_id, p.id, p.parent_id, p.name, up.name || up.names
-            from up join file_nodes p on p.id = up.parent_id)
+            select up.lock_id, p.id, p.parent_id
+            from up
+            cross join lateral (select f.id, f.parent_id from file_nodes f where f.id = up.parent_id limit 1) p
+            where up.id <> @nodeId)
         """;
 
     private const string SqlLocksBelow = LocksBelow + """
-        select array_to_string(up.names, '/') as path, l.token, l.node_id, l.is_exclusive, l.is_deep
+        select l.token, l.node_id, l.is_exclusive, l.is_deep
         from up join locks l on l.id = up.lock_id
-        where up.id = @nodeId and l.node_id <> @nodeId order by up.names
+        where up.id = @nodeId and l.node_id <> @nodeId order by l.node_id, l.id
         """;
 
-    private sealed record PathBelow(string Path);
+    private const string SqlPathsBelow = """
+        with recursive up as (
+            select n.parent_id, array[n.name] as names from file_nodes n where n.id = any(@nodeIds)
+            union all
+            select p.parent_id, p.name || up.names
+            from up
+            cross join lateral (
+                select f.parent_id, f.name from file_nodes f where f.id = up.parent_id and f.id <> @folderId limit 1) p)
+        select array_to_string(names, '/') from up where parent_id = @folderId order by names
+        """;
 
-    private const string SqlDeleteLocks = LocksBelow
+    private const string SqlDeleteLocksBelow = LocksBelow
         + "delete from locks where id in (select lock_id from up where id = @nodeId)";
 
-    /// <summary>Locks strictly below a folder, in the order of their paths.</summary>
+    private const string SqlDeleteLocks = "delete from locks where node_id = @nodeId";
+
+    /// <summary>Locks strictly below a folder; their roots are not looked up.</summary>
     internal static async Task<List<NodeLock>> LocksBelowAsync(
         NpgsqlTransaction transaction, Place place, CancellationToken ct)
     {
         if (place.Node is not { IsFolder: true } folder)
             return [];
-        var locks = await transaction.Connection!.QueryAsync<PathBelow, NodeLock, NodeLock>(
-            new(SqlLocksBelow, new { folder.UserId, nodeId = folder.Id }, transaction, cancellationToken: ct),
-            (below, held) => held with { Root = place.Path.Append(below.Path.Split('/')) }, splitOn: "token");
-        return [.. locks];
+        var locks = await transaction.Connection!.QueryAsync<NodeLock>(
+            new(SqlLocksBelow, new { folder.UserId, nodeId = folder.Id }, transaction, cancellationToken: ct));
+        return locks.AsList();
+    }
+
+    /// <summary>
+    /// The refusal for locks of members, which names the first <see cref="MaxNamedMembers"/> that it comes upon.
+    /// </summary>
+    internal static async Task<StorageException> LockedBelowAsync(
+        NpgsqlTransaction transaction, Place place, IEnumerable<NodeLock> locks, CancellationToken ct)
+    {
+        var nodeIds = locks.Select(held => held.NodeId).Distinct().Take(MaxNamedMembers).ToArray();
+        var paths = await transaction.Connection!.QueryAsync<string>(
+            new(SqlPathsBelow, new { nodeIds, folderId = place.Existing.Id }, transaction, cancellationToken: ct));
+        return Place.LockedBelow(place.Path, [.. paths.Select(path => place.Path.Append(path.Split('/')))]);
     }
 
     private static async Task RequireTokensBelowAsync(
@@ -265,11 +294,12 @@ public sealed partial class NodeTree(Database database)
         var missing = (await LocksBelowAsync(transaction, place, ct)).GroupBy(l => l.NodeId)
             .Select(locks => Place.MissingToken(locks, conditions)).OfType<NodeLock>().ToList();
         if (missing.Count > 0)
-            throw Place.LockedBelow(place.Path, missing);
+            throw await LockedBelowAsync(transaction, place, missing, ct);
     }
 
     /// <summary>MOVE and DELETE end the locks on what they take away (RFC 4918, 9.6 and 9.9).</summary>
     private static Task DeleteLocksAsync(NpgsqlTransaction transaction, FileNode node, CancellationToken ct) =>
-        transaction.Connection!.ExecuteAsync(
-            new(SqlDeleteLocks, new { node.UserId, nodeId = node.Id }, transaction, cancellationToken: ct));
+        transaction.Connection!.ExecuteAsync(new(
+            node.IsFolder ? SqlDeleteLocksBelow : SqlDeleteLocks,
+            new { node.UserId, nodeId = node.Id }, transaction, cancellationToken: ct));
 }

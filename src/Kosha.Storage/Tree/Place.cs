@@ -81,10 +81,10 @@ internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IR
         };
 
     /// <summary>Locks of members are in the way of what concerns their folder as a whole.</summary>
-    public static StorageException LockedBelow(NodePath folder, IEnumerable<NodeLock> locks) =>
+    public static StorageException LockedBelow(NodePath folder, IReadOnlyList<NodePath> members) =>
         new(StorageFault.Locked, $"Something in {folder} is locked, and the request does not carry its lock's token.")
         {
-            LockedMembers = [.. locks.Select(held => held.Root).Distinct()],
+            LockedMembers = members,
         };
 
     /// <summary>Judges the conditions of HTTP (RFC 9110, 13.2.2) on this place.</summary>

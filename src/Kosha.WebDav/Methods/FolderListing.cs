@@ -15,10 +15,8 @@ internal sealed class FolderListing(
 {
     private const int PageSize = 2000;
 
-    private static readonly IReadOnlyList<NodeLock> NoLocks = [];
-
     private readonly bool isDeep = request.Depth != Depth.One;
-    private readonly Queue<Folder> pending = [];
+    private readonly Queue<Pending> pending = [];
     private int entries;
 
     /// <param name="Id">The folder.</param>
@@ -27,18 +25,23 @@ internal sealed class FolderListing(
     /// <param name="DeepLocks">Locks that hold for all below it.</param>
     private readonly record struct Folder(long Id, NodePath Path, string Href, IReadOnlyList<NodeLock> DeepLocks);
 
+    /// <summary>A folder whose turn comes. Many may wait, so path and URL, which may be long, are made then.</summary>
+    private readonly record struct Pending(
+        long Id, NodePath Parent, string ParentHref, string Name, IReadOnlyList<NodeLock> DeepLocks)
+    {
+        public Folder Open() =>
+            new(Id, Parent.Append(Name), $"{ParentHref}{Uri.EscapeDataString(Name)}/", DeepLocks);
+    }
+
     /// <param name="top">The folder of the request, with its locks; used again for each child.</param>
     public async Task WriteAsync(ResponseEntry top)
     {
         var href = DavRequest.HrefOf(request.Http, isFolder: true);
-        pending.Enqueue(new Folder(top.Node.Id, request.Path, href, Deep(top.Locks)));
-        while (pending.TryDequeue(out var folder))
-        {
-            if (await WriteFolderAsync(folder, top))
-                continue;
+        var isWhole = await WriteFolderAsync(new(top.Node.Id, request.Path, href, Deep(top.Locks)), top);
+        while (isWhole && pending.TryDequeue(out var next))
+            isWhole = await WriteFolderAsync(next.Open(), top);
+        if (!isWhole)
             new MultiStatus(output).Response(href, StatusCodes.Status507InsufficientStorage);
-            return;
-        }
     }
 
     /// <summary>False: the limit of an answer with Depth infinity is reached (RFC 4918, 9.1).</summary>
@@ -58,7 +61,7 @@ internal sealed class FolderListing(
                 entry.Locks = LocksOf(child, folder, locksOfChildren);
                 WriteChild(folder.Href, entry);
                 if (isDeep && child.IsFolder)
-                    pending.Enqueue(Below(folder, child, entry.Locks));
+                    pending.Enqueue(new(child.Id, folder.Path, folder.Href, child.Name, Deep(entry.Locks)));
                 await output.FlushIfFullAsync(request.Aborted);
             }
             after = page.Next;
@@ -66,9 +69,6 @@ internal sealed class FolderListing(
         while (after is not null);
         return true;
     }
-
-    private static Folder Below(Folder parent, FileNode child, IReadOnlyList<NodeLock> locks) => new(
-        child.Id, parent.Path.Append(child.Name), $"{parent.Href}{Uri.EscapeDataString(child.Name)}/", Deep(locks));
 
     private void WriteChild(string folderHref, ResponseEntry entry)
     {
@@ -98,5 +98,5 @@ internal sealed class FolderListing(
     }
 
     private static IReadOnlyList<NodeLock> Deep(IReadOnlyList<NodeLock> all) =>
-        all.Count == 0 ? NoLocks : [.. all.Where(one => one.IsDeep)];
+        all.All(one => one.IsDeep) ? all : [.. all.Where(one => one.IsDeep)];
 }

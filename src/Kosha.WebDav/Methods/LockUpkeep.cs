@@ -1,6 +1,6 @@
-using Kosha.Storage;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Tree;
+using Microsoft.Extensions.Logging;
 
 namespace Kosha.WebDav.Methods;
 
@@ -8,30 +8,36 @@ namespace Kosha.WebDav.Methods;
 /// Keeps the locks alive under which a body is being received: a slow upload may last longer than the lock that
 /// protects it, and its client sends nothing else meanwhile.
 /// </summary>
-internal sealed class LockUpkeep : IAsyncDisposable
+internal sealed partial class LockUpkeep : IAsyncDisposable
 {
     /// <summary>Well below the shortest life of a lock, so that a round may fail.</summary>
     internal static readonly TimeSpan Interval = TimeSpan.FromMinutes(15);
 
     private readonly CancellationTokenSource end = new();
+    private readonly LockTable locks;
+    private readonly ILogger logger;
     private readonly Task work;
 
-    private LockUpkeep(LockTable locks, TimeProvider time, Caller caller, IReadOnlyCollection<Guid> tokens) =>
-        work = KeepAsync(locks, time, caller, tokens, end.Token);
+    private LockUpkeep(
+        LockTable locks, TimeProvider time, ILogger logger, Caller caller, IReadOnlyCollection<Guid> tokens)
+    {
+        (this.locks, this.logger) = (locks, logger);
+        work = KeepAsync(time, caller, tokens, end.Token);
+    }
 
     /// <summary>Begins; the first renewal comes after <see cref="Interval"/>. Null: no lock to keep.</summary>
     public static LockUpkeep? Start(
-        LockTable locks, TimeProvider time, Caller caller, IReadOnlyCollection<Guid> tokens) =>
-        tokens.Count == 0 ? null : new(locks, time, caller, tokens);
+        LockTable locks, TimeProvider time, ILogger logger, Caller caller, IReadOnlyCollection<Guid> tokens) =>
+        tokens.Count == 0 ? null : new(locks, time, logger, caller, tokens);
 
-    private static async Task KeepAsync(
-        LockTable locks, TimeProvider time, Caller caller, IReadOnlyCollection<Guid> tokens, CancellationToken ct)
+    private async Task KeepAsync(
+        TimeProvider time, Caller caller, IReadOnlyCollection<Guid> tokens, CancellationToken ct)
     {
         using var timer = new PeriodicTimer(Interval, time);
         try
         {
             while (await timer.WaitForNextTickAsync(ct))
-                await RenewAsync(locks, caller, tokens, ct);
+                await RenewAsync(caller, tokens, ct);
         }
         catch (OperationCanceledException)
         {
@@ -39,16 +45,17 @@ internal sealed class LockUpkeep : IAsyncDisposable
         }
     }
 
-    private static async Task RenewAsync(
-        LockTable locks, Caller caller, IReadOnlyCollection<Guid> tokens, CancellationToken ct)
+    private async Task RenewAsync(Caller caller, IReadOnlyCollection<Guid> tokens, CancellationToken ct)
     {
         try
         {
             await locks.KeepAsync(caller, tokens, ct);
         }
-        catch (StorageException)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
             // The next round may do better; the transaction that names the content has the last word.
+            if (!ct.IsCancellationRequested)
+                LogNotRenewed(e);
         }
     }
 
@@ -59,4 +66,7 @@ internal sealed class LockUpkeep : IAsyncDisposable
         await work;
         end.Dispose();
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The locks of an upload that is running were not renewed")]
+    private partial void LogNotRenewed(Exception error);
 }

@@ -52,6 +52,11 @@ internal sealed class PropFind(
             throw new DavException(403, "List one folder at a time, with Depth 1.", "propfind-finite-depth");
     }
 
-    private async ValueTask<Quota?> FindQuotaAsync(DavRequest request, PropertySelection selection, FileNode node) =>
-        selection.NeedsQuota && node.IsFolder ? await usage.QuotaAsync(request.Caller, request.Aborted) : null;
+    private async ValueTask<Quota?> FindQuotaAsync(DavRequest request, PropertySelection selection, FileNode node)
+    {
+        if (!selection.NeedsQuota || !node.IsFolder)
+            return null;
+        var quota = await usage.QuotaAsync(request.Caller, request.Aborted);
+        return quota with { AvailableBytes = quota.AvailableBytes ?? options.FreeBytes?.Invoke() };
+    }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Kosha.Storage;
 using Kosha.Storage.Tree;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
 
 namespace Kosha.WebDav.Methods;
 
@@ -9,7 +10,7 @@ namespace Kosha.WebDav.Methods;
 /// PUT (RFC 9110, 9.3.4). Everything that could refuse the upload is left to the vault, which asks before it reads the
 /// first byte and again in the transaction that names the content.
 /// </summary>
-internal sealed class Put(Vault vault, LockTable locks, TimeProvider time)
+internal sealed class Put(Vault vault, LockTable locks, TimeProvider time, ILogger logger)
 {
     public async Task AnswerAsync(DavRequest request)
     {
@@ -28,7 +29,8 @@ internal sealed class Put(Vault vault, LockTable locks, TimeProvider time)
             Sha256 = request.Digests?.Sha256,
         };
         var body = request.Http.Request.Body;
-        await using var upkeep = LockUpkeep.Start(locks, time, request.Caller, request.Conditions.LockTokens);
+        await using var upkeep = LockUpkeep.Start(
+            locks, time, logger, request.Caller, request.Conditions.LockTokens);
         Answer(request, await vault.WriteAsync(request.Caller, request.Path, body, write, request.Aborted));
     }
 

@@ -1,9 +1,9 @@
-using Microsoft.AspNetCore.Connections;
 using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 
 namespace Kosha.WebDav.Xml;

@@ -1,3 +1,4 @@
+using System.Text;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
@@ -35,12 +36,13 @@ public sealed class ObsidianTests(ObsidianTests.Kosha kosha) : IClassFixture<Obs
         }
     }
 
-    private async Task<string> PreflightAsync(string path, string origin)
+    private async Task<string> PreflightAsync(
+        string path, string origin, string wished = "authorization,content-type,depth")
     {
         using var anonymous = await RawConnection.OpenAsync(client.Server);
-        await anonymous.SendAsync($"OPTIONS {path} HTTP/1.1\r\nHost: {client.Server.Authority}\r\nOrigin: {origin}\r\n"
-            + "Access-Control-Request-Method: PROPFIND\r\n"
-            + "Access-Control-Request-Headers: authorization,content-type,depth\r\n\r\n");
+        await anonymous.SendAsync(Encoding.UTF8.GetBytes(
+            $"OPTIONS {path} HTTP/1.1\r\nHost: {client.Server.Authority}\r\nOrigin: {origin}\r\n"
+            + $"Access-Control-Request-Method: PROPFIND\r\nAccess-Control-Request-Headers: {wished}\r\n\r\n"));
         return await anonymous.ReadHeadAsync();
     }
 
@@ -71,6 +73,16 @@ public sealed class ObsidianTests(ObsidianTests.Kosha kosha) : IClassFixture<Obs
         })
             Assert.Contains($"\r\n{line}\r\n", head, StringComparison.Ordinal);
         Assert.DoesNotContain("Credentials", head, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Theory]
+    [InlineData("depth, tête")]
+    [InlineData("depth; \"x\"")]
+    public async Task What_is_no_list_of_headers_is_not_sent_back(string wished)
+    {
+        var head = await PreflightAsync("/dav/", Origin, wished);
+        Assert.StartsWith("HTTP/1.1 204 ", head, StringComparison.Ordinal);
+        Assert.DoesNotContain("Allow-Headers", head, StringComparison.Ordinal);
     }
 
     [Theory]

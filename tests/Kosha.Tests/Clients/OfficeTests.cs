@@ -47,7 +47,7 @@ public sealed class OfficeTests(Drive drive) : IClassFixture<Drive>
         Assert.Equal("old", (await Office.SendAsync("GET", path)).Must(200).Text);
         // Every now and then it renews the lock: without a body, with If.
         var again = (await Office.SendAsync("LOCK", path, ("If", $"({token})"), ("Timeout", "Second-3600"))).Must(200);
-        Assert.Contains("<D:timeout>Second-3600</D:timeout>", again.Text, StringComparison.Ordinal);
+        Assert.Contains("<D:timeout>Second-36000</D:timeout>", again.Text, StringComparison.Ordinal);
 
         (await Office.PutAsync(path, "one", ("Lock-Token", token))).Must(204);
         (await Office.SendAsync("HEAD", path)).Must(200);
@@ -80,6 +80,18 @@ public sealed class OfficeTests(Drive drive) : IClassFixture<Drive>
         var answer = (await Office.XmlAsync(
             "LOCK", path, Replay.LockBody("ada"), ("Timeout", "Second-604800"))).Must(200);
         Assert.Contains("<D:timeout>Second-86400</D:timeout>", answer.Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Microsoft Office Word 2016", "Second-36000")]
+    [InlineData("Microsoft-WebDAV-MiniRedir/10.0.22631", "Second-36000")]
+    [InlineData("Mozilla/5.0", "Second-3600")]
+    public async Task A_lock_of_Windows_outlasts_lunch_and_ends_before_the_next_day(string agent, string granted)
+    {
+        var path = await NewDocumentAsync();
+        var answer = (await client.SendAsync("LOCK", path, DavClient.Xml(Replay.LockBody("ada")),
+            ("User-Agent", agent), ("Timeout", "Second-3600"))).Must(200);
+        Assert.Contains($"<D:timeout>{granted}</D:timeout>", answer.Text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -31,6 +31,8 @@ public sealed class RcloneTrashTests(SharedPostgres postgres)
         {
             await connection.SendHeadAsync(drive, "PUT", "sync/broken", "Content-Length: 1000000");
             await connection.SendAsync(new byte[400_000]);
+            await Eventually.TrueAsync("the body is being received",
+                () => Directory.EnumerateFiles(Path.Combine(kosha.DataDirectory, "spool")).Any());
             connection.Reset();
         }
         using (var connection = await RawConnection.OpenAsync(drive.Server))

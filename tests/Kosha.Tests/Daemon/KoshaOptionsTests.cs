@@ -112,6 +112,7 @@ public sealed class KoshaOptionsTests
     [Theory]
     [InlineData("https://app.example.org", "https://app.example.org")]
     [InlineData("HTTPS://App.Example.org:443/; http://localhost:3000", "https://app.example.org;http://localhost:3000")]
+    [InlineData("http://[::1]:3000;https://[2001:DB8::0:1]/", "http://[::1]:3000;https://[2001:db8::1]")]
     [InlineData("app://obsidian.md;capacitor://localhost;", "app://obsidian.md;capacitor://localhost")]
     [InlineData("", "")]
     public void Origins_of_browser_apps_are_kept_as_browsers_write_them(string given, string kept)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
@@ -14,8 +15,10 @@ public sealed class QuotaTests(SharedPostgres postgres) : IAsyncLifetime
     {
         var connectionString = await (await postgres.Durable).NewEmptyDatabaseAsync();
         kosha = await KoshaProcess.StartNewAsync(("Database:ConnectionString", connectionString));
-        await Sql.ExecuteAsync(connectionString,
-            $"insert into plans (name, max_bytes, max_nodes, max_file_bytes) values ('small', {MaxBytes}, 20, 80000)");
+        await Sql.ExecuteAsync(connectionString, $"""
+            insert into plans (name, max_bytes, max_nodes, max_file_bytes)
+            values ('small', {MaxBytes}, 20, 80000), ('unlimited', null, null, null)
+            """);
         drive = kosha.Drive(await kosha.NewUserAsync("small"));
     }
 
@@ -95,10 +98,24 @@ public sealed class QuotaTests(SharedPostgres postgres) : IAsyncLifetime
     public async Task The_drive_says_how_much_is_free()
     {
         (await drive.PutAsync("a", new byte[40_000])).Must(201);
-        var root = (await drive.PropfindAsync("", "0", """
+        Assert.Equal(("60000", "40000"), await RoomAsync(drive));
+    }
+
+    [Fact]
+    public async Task Without_a_limit_the_disk_is_what_is_free()
+    {
+        using var fresh = kosha.Drive(await kosha.NewUserAsync("unlimited"));
+        var (available, used) = await RoomAsync(fresh);
+        Assert.Equal("0", used);
+        var disk = new DriveInfo(kosha.DataDirectory);
+        Assert.InRange(long.Parse(available!, CultureInfo.InvariantCulture), 1, disk.TotalSize);
+    }
+
+    private static async Task<(string? Available, string? Used)> RoomAsync(DavClient client)
+    {
+        var root = (await client.PropfindAsync("", "0", """
             <D:propfind xmlns:D="DAV:"><D:prop><D:quota-available-bytes/><D:quota-used-bytes/></D:prop></D:propfind>
             """)).Must(207).Multistatus.Single;
-        Assert.Equal("60000", root.Value("quota-available-bytes"));
-        Assert.Equal("40000", root.Value("quota-used-bytes"));
+        return (root.Value("quota-available-bytes"), root.Value("quota-used-bytes"));
     }
 }

@@ -78,6 +78,18 @@ public sealed class LockRuleTests(StorageFixture storage) : IClassFixture<Storag
     }
 
     [Fact]
+    public async Task A_refusal_names_a_hundred_members_at_most()
+    {
+        var user = await storage.NewUserAsync();
+        await user.MakeFoldersAsync("a", "a/b");
+        for (var i = 0; i < 101; i++)
+            await user.TokenAsync($"a/b/{i:D3}");
+        var refusal = await LockedAsync(() => user.TrashAsync("a"));
+        Assert.Equal(100, refusal.LockedMembers.Count);
+        Assert.Equal([At("a/b/000"), At("a/b/001")], refusal.LockedMembers.Take(2));
+    }
+
+    [Fact]
     public async Task A_lock_of_depth_0_guards_the_list_of_members_and_the_folders_properties()
     {
         var user = await UserWithTreeAsync();
