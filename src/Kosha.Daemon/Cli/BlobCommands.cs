@@ -68,7 +68,8 @@ internal static class BlobCommands
     {
         Print(
             (found.Listed, "objects in the store"),
-            (found.Missing.Count, "contents without their object" + (found.Stopped is null ? ", marked as damaged" : "")),
+            (found.Missing.Count,
+                "contents without their object" + (found.Stopped is null ? ", marked as damaged" : "")),
             (found.Foreign, "objects without a row"), (found.Deleted, "of these deleted"),
             (found.Strange.Count, "objects that are not Kosha's, left alone"));
         foreach (var example in found.Missing.Shown.Concat(found.Strange.Shown))
