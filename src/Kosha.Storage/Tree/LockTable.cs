@@ -152,8 +152,10 @@ public sealed class LockTable(Database database, NodeTree tree)
             if (place.CoveringLock(token) is null)
                 throw new StorageException(StorageFault.LockTokenUnknown,
                     $"The token names no lock that covers {path}.");
-            return await transaction.Connection!.ExecuteAsync(
-                new(SqlDelete, new { token }, transaction, cancellationToken: ct));
+            if (await transaction.Connection!.ExecuteAsync(
+                new(SqlDelete, new { token }, transaction, cancellationToken: ct)) == 0)
+                throw new LostRaceException();
+            return true;
         }, ct);
 
     private const string SqlListInFolder = """

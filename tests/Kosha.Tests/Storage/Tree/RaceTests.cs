@@ -72,6 +72,19 @@ public sealed class RaceTests(StorageFixture storage) : IClassFixture<StorageFix
     }
 
     [Fact]
+    public async Task Of_8_who_unlock_one_lock_one_ends_it()
+    {
+        var user = await storage.NewUserAsync();
+        await user.MakeFolderAsync("folder");
+        for (var round = 0; round < 10; round++)
+        {
+            var token = await user.TokenAsync("folder");
+            AssertOne(StorageFault.LockTokenUnknown, await RaceAsync(
+                8, _ => storage.Locks.UnlockAsync(user.Caller, At("folder"), token, CancellationToken.None)));
+        }
+    }
+
+    [Fact]
     public async Task Overwriters_and_deleters_of_one_file_leave_exact_usage()
     {
         var user = await storage.NewUserAsync();
