@@ -33,16 +33,17 @@ fresh_mount() { # Nothing that the last mount has cached may help.
   mkdir "$work/cache"
   chown root:davfs2 "$work/cache"
   chmod 775 "$work/cache"
-  mount -t davfs -o "conf=$work/davfs2.conf" "$url" "$mount" </dev/null
+  # The mount's process keeps the writing end open as long as it lives, whether or not anybody reaps it.
+  [ -p "$work/alive" ] || mkfifo "$work/alive"
+  cat "$work/alive" >/dev/null &
+  ended=$!
+  mount -t davfs -o "conf=$work/davfs2.conf" "$url" "$mount" </dev/null 9>"$work/alive"
 }
 
 # Not davfs2's own umount, which waits until the process is reaped: where nobody reaps (in some containers), for ever.
 leave() { # Returns when everything is uploaded and the mount's process has ended.
-  pid=$(cat "/run/mount.davfs/$(printf %s "${mount#/}" | tr / -).pid")
   umount -i "$mount"
-  while state=$(sed 's/.*) //; s/ .*//' "/proc/$pid/stat" 2>/dev/null) && [ -n "$state" ] && [ "$state" != Z ]; do
-    sleep 0.1
-  done
+  wait "$ended"
 }
 trap 'umount -i "$mount" 2>/dev/null || true' EXIT
 

@@ -125,8 +125,11 @@ public sealed class Peer : IAsyncDisposable
 
     private async Task<bool> AnswersAsync()
     {
+        // Nothing announces that a foreign server listens.
+        using var ticks = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
         for (var clock = Stopwatch.StartNew(); clock.Elapsed < StartLimit && !process.HasExited;)
         {
+            await ticks.WaitForNextTickAsync();
             try
             {
                 using var connection = new Connection(Target);
@@ -137,7 +140,6 @@ public sealed class Peer : IAsyncDisposable
             {
                 // Not yet.
             }
-            await Task.Delay(100);
         }
         return false;
     }
