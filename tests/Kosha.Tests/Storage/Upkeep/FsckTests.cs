@@ -6,22 +6,14 @@ using Xunit;
 namespace Kosha.Tests.Storage.Upkeep;
 
 /// <summary>Each broken promise is found, and named by the check that found it.</summary>
-public sealed class FsckTests(SharedPostgres postgres) : IAsyncLifetime
+public sealed class FsckTests(SharedPostgres postgres) : StorageTest(postgres)
 {
-    private StorageFixture storage = null!;
-    private TestUser user = null!;
-
-    public async ValueTask InitializeAsync()
+    protected override async Task PrepareAsync()
     {
-        storage = new(postgres);
-        await storage.InitializeAsync();
-        user = await storage.NewUserAsync();
-        await user.MakeFolderAsync("folder");
-        await user.PutAsync("folder/file", "content");
-        await storage.AssertCleanAsync();
+        await User.MakeFolderAsync("folder");
+        await User.PutAsync("folder/file", "content");
+        await Storage.AssertCleanAsync();
     }
-
-    public ValueTask DisposeAsync() => storage.DisposeAsync();
 
     private const string AnotherUser = """
         insert into users (username, password_hash, plan_id) select 'another', '-', id from plans limit 1;
@@ -50,7 +42,7 @@ public sealed class FsckTests(SharedPostgres postgres) : IAsyncLifetime
     [InlineData(AnotherUser, "one root")]
     public async Task A_broken_row_is_found(string sabotage, string check)
     {
-        await storage.ExecuteAsync(sabotage);
+        await Storage.ExecuteAsync(sabotage);
         Assert.Contains(check, Broken(await FsckAsync(clean: false)));
     }
 
@@ -74,7 +66,7 @@ public sealed class FsckTests(SharedPostgres postgres) : IAsyncLifetime
     [Fact]
     public async Task A_file_that_is_not_kosha_s_is_reported_and_breaks_nothing()
     {
-        File.WriteAllText(Path.Combine(storage.BlobFolder, "foreign"), "x");
+        File.WriteAllText(Path.Combine(Storage.BlobFolder, "foreign"), "x");
         Assert.Contains("foreign", await FsckAsync(clean: true));
     }
 
@@ -88,12 +80,12 @@ public sealed class FsckTests(SharedPostgres postgres) : IAsyncLifetime
     }
 
     private Task<bool> QuickAsync() =>
-        new Fsck(storage.Database, storage.Store, TextWriter.Null).RunAsync(new() { Quick = true }, default);
+        new Fsck(Storage.Database, Storage.Store, TextWriter.Null).RunAsync(new() { Quick = true }, default);
 
     [Fact]
     public async Task Accounted_and_stored_bytes_are_told_apart()
     {
-        await user.CopyAsync("folder/file", "copy");
+        await User.CopyAsync("folder/file", "copy");
         var output = await FsckAsync(clean: true);
         Assert.Contains(" 14  bytes accounted", output);
         Assert.Contains(" 7  bytes stored", output);
@@ -109,18 +101,18 @@ public sealed class FsckTests(SharedPostgres postgres) : IAsyncLifetime
     [InlineData(AnotherUser)]
     public async Task What_can_be_proven_is_repaired(string sabotage)
     {
-        await storage.ExecuteAsync(sabotage);
+        await Storage.ExecuteAsync(sabotage);
         await FsckAsync(clean: false);
         Assert.DoesNotContain("0 things repaired", await FsckAsync(clean: true, repair: true));
         Assert.Contains("0 things repaired", await FsckAsync(clean: true, repair: true));
-        Assert.Equal("content", await user.ReadAsync("folder/file"));
-        Assert.Equal((7, 2), await user.UsageAsync());
+        Assert.Equal("content", await User.ReadAsync("folder/file"));
+        Assert.Equal((7, 2), await User.UsageAsync());
     }
 
     [Fact]
     public async Task What_needs_a_decision_is_left_as_it_is()
     {
-        await storage.ExecuteAsync("update file_nodes set parent_id = id where name = 'folder'");
+        await Storage.ExecuteAsync("update file_nodes set parent_id = id where name = 'folder'");
         var before = await FsckAsync(clean: false);
         var after = await FsckAsync(clean: false, repair: true);
         Assert.Equal(before, after[(after.IndexOf('\n', StringComparison.Ordinal) + 1)..]);
@@ -130,32 +122,32 @@ public sealed class FsckTests(SharedPostgres postgres) : IAsyncLifetime
     [Fact]
     public async Task Nothing_is_repaired_with_a_store_of_somebody_else()
     {
-        await storage.ExecuteAsync("update installation set id = gen_random_uuid()");
+        await Storage.ExecuteAsync("update installation set id = gen_random_uuid()");
         File.Delete(BlobFile);
-        await TestUser.RefusedAsync(StorageFault.Unavailable, () => storage.FsckAsync(repair: true));
-        Assert.Equal("live", await storage.BlobAsync<string>("content", "state"));
+        await TestUser.RefusedAsync(StorageFault.Unavailable, () => Storage.FsckAsync(repair: true));
+        Assert.Equal("live", await Storage.BlobAsync<string>("content", "state"));
     }
 
     [Fact]
     public async Task Wrong_bytes_are_marked_by_a_repair_and_healed_by_the_next_upload()
     {
-        await user.CopyAsync("folder/file", "copy");
+        await User.CopyAsync("folder/file", "copy");
         File.WriteAllText(BlobFile, "Content");
         Assert.Contains("damaged", await FsckAsync(clean: false, repair: true));
-        await TestUser.RefusedAsync(StorageFault.Damaged, () => user.ReadAsync("copy"));
-        await user.PutAsync("again", "content");
-        Assert.Equal("content", await user.ReadAsync("copy"));
+        await TestUser.RefusedAsync(StorageFault.Damaged, () => User.ReadAsync("copy"));
+        await User.PutAsync("again", "content");
+        Assert.Equal("content", await User.ReadAsync("copy"));
         await FsckAsync(clean: true);
     }
 
     private async Task<string> FsckAsync(bool clean, bool repair = false)
     {
-        var (isClean, output) = await storage.FsckAsync(repair);
+        var (isClean, output) = await Storage.FsckAsync(repair);
         Assert.True(isClean == clean, output);
         return output;
     }
 
-    private string BlobFile => storage.FileOf("content");
+    private string BlobFile => Storage.FileOf("content");
 
     private static string Broken(string output) =>
         string.Join('\n', output.Split('\n').Where(line => line.StartsWith("BROKEN", StringComparison.Ordinal)));

@@ -5,46 +5,42 @@ using Xunit;
 namespace Kosha.Tests.Storage.Upkeep;
 
 /// <summary>A database serves no store but its own.</summary>
-public sealed class IdentityTests(SharedPostgres postgres) : IAsyncLifetime
+public sealed class IdentityTests(SharedPostgres postgres) : StorageTest(postgres)
 {
-    private StorageFixture storage = null!;
-    private StorageFixture other = null!;
+    private readonly StorageFixture other = new(postgres);
 
-    public async ValueTask InitializeAsync()
+    protected override async Task PrepareAsync()
     {
-        storage = new(postgres);
-        other = new(postgres);
-        await storage.InitializeAsync();
         await other.InitializeAsync();
         // Databases of tests are copies of one.
         await other.ExecuteAsync("update installation set id = gen_random_uuid()");
         await other.Installation.AdoptAsync(other.Store, CancellationToken.None);
     }
 
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
-        await storage.DisposeAsync();
         await other.DisposeAsync();
+        await base.DisposeAsync();
     }
 
     private Task<string?> ClaimAsync(IBlobStore store) =>
-        storage.Installation.ClaimStoreAsync(store, CancellationToken.None);
+        Storage.Installation.ClaimStoreAsync(store, CancellationToken.None);
 
     private async Task AssertAdoptedAsync(IBlobStore store)
     {
-        var before = (await storage.Installation.StateAsync(CancellationToken.None)).Epoch;
-        var identity = await storage.Installation.AdoptAsync(store, CancellationToken.None);
+        var before = (await Storage.Installation.StateAsync(CancellationToken.None)).Epoch;
+        var identity = await Storage.Installation.AdoptAsync(store, CancellationToken.None);
         Assert.True(identity.Epoch > before);
         Assert.Null(await ClaimAsync(store));
-        Assert.False((await storage.Installation.StateAsync(CancellationToken.None)).IsReconciled);
+        Assert.False((await Storage.Installation.StateAsync(CancellationToken.None)).IsReconciled);
     }
 
     [Fact]
     public async Task Its_own_store_is_claimed_once_and_recognised_ever_after()
     {
-        Assert.Null(await ClaimAsync(storage.Store));
-        Assert.Equal((await storage.Installation.StateAsync(CancellationToken.None)).Identity,
-            await storage.Store.FindIdentityAsync(CancellationToken.None));
+        Assert.Null(await ClaimAsync(Storage.Store));
+        Assert.Equal((await Storage.Installation.StateAsync(CancellationToken.None)).Identity,
+            await Storage.Store.FindIdentityAsync(CancellationToken.None));
     }
 
     [Fact]
@@ -59,7 +55,7 @@ public sealed class IdentityTests(SharedPostgres postgres) : IAsyncLifetime
     public async Task A_store_that_lost_its_identity_is_refused()
     {
         // As it is when the disk is not mounted.
-        var empty = new DiskBlobStore(Path.Combine(storage.BlobFolder, "elsewhere"));
+        var empty = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "elsewhere"));
         await empty.CheckAsync(CancellationToken.None);
         Assert.Contains("mounted", await ClaimAsync(empty));
         await AssertAdoptedAsync(empty);
@@ -68,16 +64,16 @@ public sealed class IdentityTests(SharedPostgres postgres) : IAsyncLifetime
     [Fact]
     public async Task A_restored_database_is_refused()
     {
-        await storage.Installation.AdoptAsync(storage.Store, CancellationToken.None);
-        await storage.ExecuteAsync("update installation set epoch = 1");
-        Assert.Contains("epoch 2 and the database in epoch 1", await ClaimAsync(storage.Store));
-        await AssertAdoptedAsync(storage.Store);
+        await Storage.Installation.AdoptAsync(Storage.Store, CancellationToken.None);
+        await Storage.ExecuteAsync("update installation set epoch = 1");
+        Assert.Contains("epoch 2 and the database in epoch 1", await ClaimAsync(Storage.Store));
+        await AssertAdoptedAsync(Storage.Store);
     }
 
     [Fact]
     public async Task A_new_database_and_a_store_in_use_are_refused()
     {
-        await storage.ExecuteAsync("update installation set store_claimed_at = null");
+        await Storage.ExecuteAsync("update installation set store_claimed_at = null");
         var user = await other.NewUserAsync();
         await user.PutAsync("file", "content");
         File.Delete(Path.Combine(other.BlobFolder, "kosha-store.json"));
@@ -88,29 +84,27 @@ public sealed class IdentityTests(SharedPostgres postgres) : IAsyncLifetime
     [Fact]
     public async Task A_database_in_use_from_before_identities_claims_its_store()
     {
-        var user = await storage.NewUserAsync();
-        await user.PutAsync("file", "content");
-        await storage.ExecuteAsync("update installation set store_claimed_at = null");
-        File.Delete(Path.Combine(storage.BlobFolder, "kosha-store.json"));
-        Assert.Null(await ClaimAsync(storage.Store));
-        Assert.NotNull(await storage.Store.FindIdentityAsync(CancellationToken.None));
+        await User.PutAsync("file", "content");
+        await Storage.ExecuteAsync("update installation set store_claimed_at = null");
+        File.Delete(Path.Combine(Storage.BlobFolder, "kosha-store.json"));
+        Assert.Null(await ClaimAsync(Storage.Store));
+        Assert.NotNull(await Storage.Store.FindIdentityAsync(CancellationToken.None));
     }
 
     [Fact]
     public async Task An_identity_that_cannot_be_read_is_replaced_by_adopting_alone()
     {
-        File.WriteAllText(Path.Combine(storage.BlobFolder, "kosha-store.json"), "{");
-        await TestUser.RefusedAsync(Kosha.Storage.StorageFault.Unavailable, () => ClaimAsync(storage.Store));
-        await AssertAdoptedAsync(storage.Store);
+        File.WriteAllText(Path.Combine(Storage.BlobFolder, "kosha-store.json"), "{");
+        await TestUser.RefusedAsync(Kosha.Storage.StorageFault.Unavailable, () => ClaimAsync(Storage.Store));
+        await AssertAdoptedAsync(Storage.Store);
     }
 
     [Fact]
     public async Task A_database_in_use_from_before_identities_refuses_an_empty_store()
     {
-        var user = await storage.NewUserAsync();
-        await user.PutAsync("file", "content");
-        await storage.ExecuteAsync("update installation set store_claimed_at = null");
-        var unmounted = new DiskBlobStore(Path.Combine(storage.BlobFolder, "elsewhere"));
+        await User.PutAsync("file", "content");
+        await Storage.ExecuteAsync("update installation set store_claimed_at = null");
+        var unmounted = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "elsewhere"));
         await unmounted.CheckAsync(CancellationToken.None);
         Assert.Contains("mounted", await ClaimAsync(unmounted));
         Assert.Null(await unmounted.FindIdentityAsync(CancellationToken.None));
@@ -119,25 +113,24 @@ public sealed class IdentityTests(SharedPostgres postgres) : IAsyncLifetime
     [Fact]
     public async Task A_copy_of_the_database_from_before_a_deletion_is_refused()
     {
-        var user = await storage.NewUserAsync();
-        await user.PutAsync("file", "content");
-        await user.PutAsync("file", "");
-        var before = await storage.SqlAsync<long>("select deletions from installation");
+        await User.PutAsync("file", "content");
+        await User.PutAsync("file", "");
+        var before = await Storage.SqlAsync<long>("select deletions from installation");
         for (var sweep = 0; sweep < 3; sweep++)
-            await storage.SweepAsync();
-        Assert.Null(await ClaimAsync(storage.Store));
-        await storage.ExecuteAsync($"update installation set deletions = {before}");
-        Assert.Contains("restored copy", await ClaimAsync(storage.Store));
-        await AssertAdoptedAsync(storage.Store);
+            await Storage.SweepAsync();
+        Assert.Null(await ClaimAsync(Storage.Store));
+        await Storage.ExecuteAsync($"update installation set deletions = {before}");
+        Assert.Contains("restored copy", await ClaimAsync(Storage.Store));
+        await AssertAdoptedAsync(Storage.Store);
     }
 
     [Fact]
     public async Task A_disk_s_own_folder_at_its_mount_point_is_no_content()
     {
-        await storage.ExecuteAsync("update installation set store_claimed_at = null");
-        var fresh = new DiskBlobStore(Path.Combine(storage.BlobFolder, "fresh"));
+        await Storage.ExecuteAsync("update installation set store_claimed_at = null");
+        var fresh = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "fresh"));
         await fresh.CheckAsync(CancellationToken.None);
-        var folder = Directory.CreateDirectory(Path.Combine(storage.BlobFolder, "fresh", "lost+found"));
+        var folder = Directory.CreateDirectory(Path.Combine(Storage.BlobFolder, "fresh", "lost+found"));
         await File.WriteAllTextAsync(Path.Combine(folder.FullName, "#12"), "x");
         Assert.Null(await ClaimAsync(fresh));
     }
@@ -145,11 +138,11 @@ public sealed class IdentityTests(SharedPostgres postgres) : IAsyncLifetime
     [Fact]
     public async Task A_store_is_not_adopted_under_a_running_sweep()
     {
-        await storage.ExecuteAsync("""
+        await Storage.ExecuteAsync("""
             insert into leases (name, holder, expires_at)
             values ('sweep', gen_random_uuid(), now() + interval '1 minute')
             """);
         await TestUser.RefusedAsync(Kosha.Storage.StorageFault.AlreadyExists,
-            () => storage.Installation.AdoptAsync(storage.Store, CancellationToken.None));
+            () => Storage.Installation.AdoptAsync(Storage.Store, CancellationToken.None));
     }
 }

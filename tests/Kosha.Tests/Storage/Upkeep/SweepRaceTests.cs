@@ -6,30 +6,22 @@ namespace Kosha.Tests.Storage.Upkeep;
 /// <summary>
 /// A sweep meets writers of the content that it takes away, at each point where they could harm each other.
 /// </summary>
-public sealed class SweepRaceTests(SharedPostgres postgres) : IAsyncLifetime
+public sealed class SweepRaceTests(SharedPostgres postgres) : StorageTest(postgres)
 {
-    private StorageFixture storage = null!;
-    private TestUser user = null!;
-
-    public async ValueTask InitializeAsync()
+    protected override async Task PrepareAsync()
     {
-        storage = new(postgres);
-        await storage.InitializeAsync();
-        user = await storage.NewUserAsync();
-        await user.PutAsync("garbage", "content");
-        await user.PutAsync("garbage", "");
+        await User.PutAsync("garbage", "content");
+        await User.PutAsync("garbage", "");
     }
-
-    public ValueTask DisposeAsync() => storage.DisposeAsync();
 
     private async Task AssertKeptAsync()
     {
-        Assert.Equal("content", await user.ReadAsync("file"));
+        Assert.Equal("content", await User.ReadAsync("file"));
         for (var round = 0; round < 3; round++)
-            await storage.SweepAsync();
-        Assert.Equal("content", await user.ReadAsync("file"));
-        Assert.Equal("live", await storage.BlobAsync<string>("content", "state"));
-        await storage.AssertCleanAsync();
+            await Storage.SweepAsync();
+        Assert.Equal("content", await User.ReadAsync("file"));
+        Assert.Equal("live", await Storage.BlobAsync<string>("content", "state"));
+        await Storage.AssertCleanAsync();
     }
 
     [Theory]
@@ -38,10 +30,10 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : IAsyncLifetime
     [InlineData("vault.naming")]
     public async Task Condemned_while_a_writer_is_about_to_name_it(string step)
     {
-        using var pause = new StepPause(step, storage.KeyOf("content"));
-        var write = Task.Run(() => user.PutAsync("file", "content"));
+        using var pause = new StepPause(step, Storage.KeyOf("content"));
+        var write = Task.Run(() => User.PutAsync("file", "content"));
         await pause.Reached;
-        Assert.Equal(1, (await storage.SweepAsync()).Condemned);
+        Assert.Equal(1, (await Storage.SweepAsync()).Condemned);
         pause.Release();
         await write;
         await AssertKeptAsync();
@@ -50,11 +42,11 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : IAsyncLifetime
     [Fact]
     public async Task The_row_goes_while_a_writer_has_named_it_and_not_yet_committed()
     {
-        using var pause = new StepPause("vault.naming", storage.KeyOf("content"));
-        var write = Task.Run(() => user.PutAsync("file", "content"));
+        using var pause = new StepPause("vault.naming", Storage.KeyOf("content"));
+        var write = Task.Run(() => User.PutAsync("file", "content"));
         await pause.Reached;
-        await storage.SweepAsync();
-        var sweep = Task.Run(() => storage.SweepAsync());
+        await Storage.SweepAsync();
+        var sweep = Task.Run(() => Storage.SweepAsync());
         await WaitForBlockedAsync();
         pause.Release();
         await write;
@@ -67,47 +59,47 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : IAsyncLifetime
     [InlineData("vault.stored")]
     public async Task The_row_and_the_object_go_between_claim_and_name(string step)
     {
-        await storage.SweepAsync();
-        using var pause = new StepPause(step, storage.KeyOf("content"));
-        var write = Task.Run(() => user.PutAsync("file", "content"));
+        await Storage.SweepAsync();
+        using var pause = new StepPause(step, Storage.KeyOf("content"));
+        var write = Task.Run(() => User.PutAsync("file", "content"));
         await pause.Reached;
-        Assert.Equal(1, (await storage.SweepAsync()).Deleted);
+        Assert.Equal(1, (await Storage.SweepAsync()).Deleted);
         pause.Release();
         await write;
-        Assert.EndsWith(".2", await storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        Assert.EndsWith(".2", await Storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
         await AssertKeptAsync();
     }
 
     [Fact]
     public async Task A_name_is_given_while_the_row_is_being_deleted()
     {
-        await storage.SweepAsync();
-        await using var connection = await storage.Database.Source.OpenConnectionAsync();
+        await Storage.SweepAsync();
+        await using var connection = await Storage.Database.Source.OpenConnectionAsync();
         await using var removal = await connection.BeginTransactionAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = "delete from blobs; update blob_objects set doomed_at = now()";
         await command.ExecuteNonQueryAsync();
-        var write = Task.Run(() => user.PutAsync("file", "content"));
+        var write = Task.Run(() => User.PutAsync("file", "content"));
         await WaitForBlockedAsync();
         await removal.CommitAsync();
         await write;
-        Assert.EndsWith(".2", await storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        Assert.EndsWith(".2", await Storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
         await AssertKeptAsync();
-        Assert.False(File.Exists(storage.FileOf("content")));
+        Assert.False(File.Exists(Storage.FileOf("content")));
     }
 
     [Fact]
     public async Task The_object_is_deleted_late_after_the_content_came_back()
     {
-        await storage.SweepAsync();
-        using var pause = new StepPause("sweep.row-removed", storage.KeyOf("content"));
-        var sweep = Task.Run(() => storage.SweepAsync());
+        await Storage.SweepAsync();
+        using var pause = new StepPause("sweep.row-removed", Storage.KeyOf("content"));
+        var sweep = Task.Run(() => Storage.SweepAsync());
         await pause.Reached;
-        await user.PutAsync("file", "content");
-        Assert.True(File.Exists(storage.FileOf("content")));
+        await User.PutAsync("file", "content");
+        Assert.True(File.Exists(Storage.FileOf("content")));
         pause.Release();
         Assert.Equal(1, (await sweep).Deleted);
-        Assert.False(File.Exists(storage.FileOf("content")));
+        Assert.False(File.Exists(Storage.FileOf("content")));
         await AssertKeptAsync();
     }
 
@@ -116,17 +108,17 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : IAsyncLifetime
     [InlineData("vault.stored")]
     public async Task Found_damaged_after_a_writer_took_it_for_whole(string step)
     {
-        await user.PutAsync("file", "content");
-        using var pause = new StepPause(step, storage.KeyOf("content"));
-        var write = Task.Run(() => user.PutAsync("again", "content"));
+        await User.PutAsync("file", "content");
+        using var pause = new StepPause(step, Storage.KeyOf("content"));
+        var write = Task.Run(() => User.PutAsync("again", "content"));
         await pause.Reached;
-        File.Delete(storage.FileOf("content"));
-        await new Kosha.Storage.Upkeep.Scrub(storage.Database, storage.Store).RunAsync(1, CancellationToken.None);
-        Assert.Equal("damaged", await storage.BlobAsync<string>("content", "state"));
+        File.Delete(Storage.FileOf("content"));
+        await new Kosha.Storage.Upkeep.Scrub(Storage.Database, Storage.Store).RunAsync(1, CancellationToken.None);
+        Assert.Equal("damaged", await Storage.BlobAsync<string>("content", "state"));
         pause.Release();
         await write;
-        Assert.EndsWith(".2", await storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
-        Assert.Equal("content", await user.ReadAsync("again"));
+        Assert.EndsWith(".2", await Storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        Assert.Equal("content", await User.ReadAsync("again"));
         await AssertKeptAsync();
     }
 
@@ -135,53 +127,53 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : IAsyncLifetime
     [InlineData("vault.stored")]
     public async Task A_new_epoch_begins_after_a_writer_took_the_row_for_a_proof(string step)
     {
-        await user.PutAsync("file", "content");
-        using var pause = new StepPause(step, storage.KeyOf("content"));
-        var write = Task.Run(() => user.PutAsync("again", "content"));
+        await User.PutAsync("file", "content");
+        using var pause = new StepPause(step, Storage.KeyOf("content"));
+        var write = Task.Run(() => User.PutAsync("again", "content"));
         await pause.Reached;
-        await storage.Installation.AdoptAsync(storage.Store, CancellationToken.None);
-        File.Delete(storage.FileOf("content"));
+        await Storage.Installation.AdoptAsync(Storage.Store, CancellationToken.None);
+        File.Delete(Storage.FileOf("content"));
         pause.Release();
         await write;
-        Assert.Equal("content", await user.ReadAsync("again"));
+        Assert.Equal("content", await User.ReadAsync("again"));
     }
 
     [Fact]
     public async Task A_key_reserved_for_healing_is_not_doomed_under_the_healer()
     {
-        await user.PutAsync("file", "content");
-        await storage.ExecuteAsync("update blobs set state = 'damaged'");
-        File.Delete(storage.FileOf("content"));
-        using var pause = new StepPause("vault.stored", storage.KeyOf("content") + ".2");
-        var write = Task.Run(() => user.PutAsync("again", "content"));
+        await User.PutAsync("file", "content");
+        await Storage.ExecuteAsync("update blobs set state = 'damaged'");
+        File.Delete(Storage.FileOf("content"));
+        using var pause = new StepPause("vault.stored", Storage.KeyOf("content") + ".2");
+        var write = Task.Run(() => User.PutAsync("again", "content"));
         await pause.Reached;
-        await storage.SweepAsync();
+        await Storage.SweepAsync();
         pause.Release();
         await write;
-        Assert.EndsWith(".3", await storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        Assert.EndsWith(".3", await Storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
         await AssertKeptAsync();
     }
 
     [Fact]
     public async Task A_key_is_healed_while_the_sweep_wants_to_doom_it()
     {
-        await user.PutAsync("file", "content");
-        await storage.ExecuteAsync("update blobs set state = 'damaged'");
-        File.Delete(storage.FileOf("content"));
-        using var pause = new StepPause("vault.naming", storage.KeyOf("content") + ".2");
-        var write = Task.Run(() => user.PutAsync("again", "content"));
+        await User.PutAsync("file", "content");
+        await Storage.ExecuteAsync("update blobs set state = 'damaged'");
+        File.Delete(Storage.FileOf("content"));
+        using var pause = new StepPause("vault.naming", Storage.KeyOf("content") + ".2");
+        var write = Task.Run(() => User.PutAsync("again", "content"));
         await pause.Reached;
-        var sweep = Task.Run(() => storage.SweepAsync());
+        var sweep = Task.Run(() => Storage.SweepAsync());
         await WaitForBlockedAsync();
         pause.Release();
         await write;
         await sweep;
-        Assert.EndsWith(".2", await storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        Assert.EndsWith(".2", await Storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
         await AssertKeptAsync();
     }
 
     private Task WaitForBlockedAsync() => Eventually.TrueAsync("somebody waits for a row",
-        async () => await storage.SqlAsync<long>("""
+        async () => await Storage.SqlAsync<long>("""
             select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
             """) > 0, 30);
 
@@ -196,7 +188,7 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : IAsyncLifetime
         var (done, sweeps, removed) = (0, 0, 0L);
         var writers = Enumerable.Range(0, 8).Select(writer => Task.Run(async () =>
         {
-            var own = await storage.NewUserAsync();
+            var own = await Storage.NewUserAsync();
             for (int round; (round = Interlocked.Increment(ref done)) <= rounds;)
             {
                 // New contents now and then, or their keys would be doomed too often.
@@ -208,11 +200,11 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : IAsyncLifetime
         var sweeping = Task.Run(async () =>
         {
             for (; Volatile.Read(ref done) < rounds; sweeps++)
-                removed += (await storage.SweepAsync()).Deleted;
+                removed += (await Storage.SweepAsync()).Deleted;
         });
         await Task.WhenAll([.. writers, sweeping]);
         Figures.Show($"{rounds} rounds, {sweeps} sweeps, {removed} objects deleted");
         Assert.True(removed > rounds / 1000, $"Only {removed} objects were deleted.");
-        await storage.AssertCleanAsync();
+        await Storage.AssertCleanAsync();
     }
 }
