@@ -29,6 +29,17 @@ public sealed class StepPause : IObserver<DiagnosticListener>, IObserver<KeyValu
 
     public void Release() => released.Set();
 
+    /// <summary>Holds a piece of work at the step until another one is done, and gives what it came to.</summary>
+    public static async Task<T> HoldAsync<T>(string step, string subject, Func<Task<T>> held, Func<Task> meanwhile)
+    {
+        using var pause = new StepPause(step, subject);
+        var work = Task.Run(held);
+        await pause.Reached;
+        await meanwhile();
+        pause.Release();
+        return await work;
+    }
+
     public void OnNext(DiagnosticListener value)
     {
         if (value.Name == "Kosha.Storage")

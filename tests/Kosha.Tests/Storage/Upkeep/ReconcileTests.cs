@@ -61,12 +61,8 @@ public sealed class ReconcileTests(SharedPostgres postgres) : StorageTest(postgr
     public async Task A_foreign_object_that_somebody_claims_just_now_is_left_to_them()
     {
         PlantForeign("foreign");
-        using var pause = new StepPause("vault.stored", Storage.KeyOf("foreign"));
-        var write = Task.Run(() => User.PutAsync("foreign", "foreign"));
-        await pause.Reached;
-        Assert.Equal(0, (await Storage.ReconcileAsync(evenIfMany: true)).Deleted);
-        pause.Release();
-        await write;
+        await StepPause.HoldAsync("vault.stored", Storage.KeyOf("foreign"), () => User.PutAsync("foreign", "foreign"),
+            async () => Assert.Equal(0, (await Storage.ReconcileAsync(evenIfMany: true)).Deleted));
         Assert.Equal("foreign", await User.ReadAsync("foreign"));
     }
 
@@ -74,12 +70,9 @@ public sealed class ReconcileTests(SharedPostgres postgres) : StorageTest(postgr
     public async Task An_upload_of_what_is_being_removed_takes_the_next_key()
     {
         PlantForeign("foreign");
-        using var pause = new StepPause("reconcile.doomed", Storage.KeyOf("foreign"));
-        var reconcile = Task.Run(() => Storage.ReconcileAsync(evenIfMany: true));
-        await pause.Reached;
-        await User.PutAsync("foreign", "foreign");
-        pause.Release();
-        Assert.Equal(1, (await reconcile).Deleted);
+        var reconciled = await StepPause.HoldAsync("reconcile.doomed", Storage.KeyOf("foreign"),
+            () => Storage.ReconcileAsync(evenIfMany: true), () => User.PutAsync("foreign", "foreign"));
+        Assert.Equal(1, reconciled.Deleted);
         Assert.Equal("foreign", await User.ReadAsync("foreign"));
         await Storage.AssertCleanAsync();
     }

@@ -1,3 +1,4 @@
+using Kosha.Storage.Upkeep;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
@@ -13,6 +14,14 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : StorageTest(postgr
         await User.PutAsync("garbage", "content");
         await User.PutAsync("garbage", "");
     }
+
+    /// <summary>Writes the content; the writer is held at the step until something else is done.</summary>
+    private Task WriteAsync(string path, string step, Func<Task> meanwhile, string keySuffix = "") =>
+        StepPause.HoldAsync(
+            step, Storage.KeyOf("content") + keySuffix, () => User.PutAsync(path, "content"), meanwhile);
+
+    private async Task AssertKeyEndsAsync(string suffix) =>
+        Assert.EndsWith(suffix, await Storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
 
     private async Task AssertKeptAsync()
     {
@@ -30,27 +39,21 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : StorageTest(postgr
     [InlineData("vault.naming")]
     public async Task Condemned_while_a_writer_is_about_to_name_it(string step)
     {
-        using var pause = new StepPause(step, Storage.KeyOf("content"));
-        var write = Task.Run(() => User.PutAsync("file", "content"));
-        await pause.Reached;
-        Assert.Equal(1, (await Storage.SweepAsync()).Condemned);
-        pause.Release();
-        await write;
+        await WriteAsync("file", step, async () => Assert.Equal(1, (await Storage.SweepAsync()).Condemned));
         await AssertKeptAsync();
     }
 
     [Fact]
     public async Task The_row_goes_while_a_writer_has_named_it_and_not_yet_committed()
     {
-        using var pause = new StepPause("vault.naming", Storage.KeyOf("content"));
-        var write = Task.Run(() => User.PutAsync("file", "content"));
-        await pause.Reached;
-        await Storage.SweepAsync();
-        var sweep = Task.Run(() => Storage.SweepAsync());
-        await WaitForBlockedAsync();
-        pause.Release();
-        await write;
-        Assert.Equal(0, (await sweep).Removed);
+        Task<SweepResult>? sweep = null;
+        await WriteAsync("file", "vault.naming", async () =>
+        {
+            await Storage.SweepAsync();
+            sweep = Task.Run(() => Storage.SweepAsync());
+            await WaitForBlockedAsync();
+        });
+        Assert.Equal(0, (await sweep!).Removed);
         await AssertKeptAsync();
     }
 
@@ -60,13 +63,8 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : StorageTest(postgr
     public async Task The_row_and_the_object_go_between_claim_and_name(string step)
     {
         await Storage.SweepAsync();
-        using var pause = new StepPause(step, Storage.KeyOf("content"));
-        var write = Task.Run(() => User.PutAsync("file", "content"));
-        await pause.Reached;
-        Assert.Equal(1, (await Storage.SweepAsync()).Deleted);
-        pause.Release();
-        await write;
-        Assert.EndsWith(".2", await Storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        await WriteAsync("file", step, async () => Assert.Equal(1, (await Storage.SweepAsync()).Deleted));
+        await AssertKeyEndsAsync(".2");
         await AssertKeptAsync();
     }
 
@@ -83,7 +81,7 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : StorageTest(postgr
         await WaitForBlockedAsync();
         await removal.CommitAsync();
         await write;
-        Assert.EndsWith(".2", await Storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        await AssertKeyEndsAsync(".2");
         await AssertKeptAsync();
         Assert.False(File.Exists(Storage.FileOf("content")));
     }
@@ -92,13 +90,13 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : StorageTest(postgr
     public async Task The_object_is_deleted_late_after_the_content_came_back()
     {
         await Storage.SweepAsync();
-        using var pause = new StepPause("sweep.row-removed", Storage.KeyOf("content"));
-        var sweep = Task.Run(() => Storage.SweepAsync());
-        await pause.Reached;
-        await User.PutAsync("file", "content");
-        Assert.True(File.Exists(Storage.FileOf("content")));
-        pause.Release();
-        Assert.Equal(1, (await sweep).Deleted);
+        var swept = await StepPause.HoldAsync(
+            "sweep.row-removed", Storage.KeyOf("content"), () => Storage.SweepAsync(), async () =>
+            {
+                await User.PutAsync("file", "content");
+                Assert.True(File.Exists(Storage.FileOf("content")));
+            });
+        Assert.Equal(1, swept.Deleted);
         Assert.False(File.Exists(Storage.FileOf("content")));
         await AssertKeptAsync();
     }
@@ -109,15 +107,13 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : StorageTest(postgr
     public async Task Found_damaged_after_a_writer_took_it_for_whole(string step)
     {
         await User.PutAsync("file", "content");
-        using var pause = new StepPause(step, Storage.KeyOf("content"));
-        var write = Task.Run(() => User.PutAsync("again", "content"));
-        await pause.Reached;
-        File.Delete(Storage.FileOf("content"));
-        await new Kosha.Storage.Upkeep.Scrub(Storage.Database, Storage.Store).RunAsync(1, CancellationToken.None);
-        Assert.Equal("damaged", await Storage.BlobAsync<string>("content", "state"));
-        pause.Release();
-        await write;
-        Assert.EndsWith(".2", await Storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        await WriteAsync("again", step, async () =>
+        {
+            File.Delete(Storage.FileOf("content"));
+            await new Scrub(Storage.Database, Storage.Store).RunAsync(1, CancellationToken.None);
+            Assert.Equal("damaged", await Storage.BlobAsync<string>("content", "state"));
+        });
+        await AssertKeyEndsAsync(".2");
         Assert.Equal("content", await User.ReadAsync("again"));
         await AssertKeptAsync();
     }
@@ -128,13 +124,11 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : StorageTest(postgr
     public async Task A_new_epoch_begins_after_a_writer_took_the_row_for_a_proof(string step)
     {
         await User.PutAsync("file", "content");
-        using var pause = new StepPause(step, Storage.KeyOf("content"));
-        var write = Task.Run(() => User.PutAsync("again", "content"));
-        await pause.Reached;
-        await Storage.Installation.AdoptAsync(Storage.Store, CancellationToken.None);
-        File.Delete(Storage.FileOf("content"));
-        pause.Release();
-        await write;
+        await WriteAsync("again", step, async () =>
+        {
+            await Storage.Installation.AdoptAsync(Storage.Store, CancellationToken.None);
+            File.Delete(Storage.FileOf("content"));
+        });
         Assert.Equal("content", await User.ReadAsync("again"));
     }
 
@@ -144,13 +138,8 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : StorageTest(postgr
         await User.PutAsync("file", "content");
         await Storage.ExecuteAsync("update blobs set state = 'damaged'");
         File.Delete(Storage.FileOf("content"));
-        using var pause = new StepPause("vault.stored", Storage.KeyOf("content") + ".2");
-        var write = Task.Run(() => User.PutAsync("again", "content"));
-        await pause.Reached;
-        await Storage.SweepAsync();
-        pause.Release();
-        await write;
-        Assert.EndsWith(".3", await Storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        await WriteAsync("again", "vault.stored", () => Storage.SweepAsync(), keySuffix: ".2");
+        await AssertKeyEndsAsync(".3");
         await AssertKeptAsync();
     }
 
@@ -160,15 +149,14 @@ public sealed class SweepRaceTests(SharedPostgres postgres) : StorageTest(postgr
         await User.PutAsync("file", "content");
         await Storage.ExecuteAsync("update blobs set state = 'damaged'");
         File.Delete(Storage.FileOf("content"));
-        using var pause = new StepPause("vault.naming", Storage.KeyOf("content") + ".2");
-        var write = Task.Run(() => User.PutAsync("again", "content"));
-        await pause.Reached;
-        var sweep = Task.Run(() => Storage.SweepAsync());
-        await WaitForBlockedAsync();
-        pause.Release();
-        await write;
+        var sweep = Task.CompletedTask;
+        await WriteAsync("again", "vault.naming", async () =>
+        {
+            sweep = Task.Run(() => Storage.SweepAsync());
+            await WaitForBlockedAsync();
+        }, keySuffix: ".2");
         await sweep;
-        Assert.EndsWith(".2", await Storage.BlobAsync<string>("content", "object_key"), StringComparison.Ordinal);
+        await AssertKeyEndsAsync(".2");
         await AssertKeptAsync();
     }
 
