@@ -61,6 +61,18 @@ public sealed class InstallationTable(Database database)
         return null;
     }
 
+    /// <summary>
+    /// For work that would take a foreign store's bytes for missing or for garbage. Fault: Unavailable, also for a
+    /// store that is not this database's.
+    /// </summary>
+    public async Task<InstallationState> RequireOwnAsync(IBlobStore store, CancellationToken ct)
+    {
+        var state = await StateAsync(ct);
+        return await ProblemAsync(state, store, ct) is { } problem
+            ? throw new StorageException(StorageFault.Unavailable, $"Nothing is done: {problem}")
+            : state;
+    }
+
     /// <summary>What keeps this store from being this database's, in words, and what to do; null if nothing.</summary>
     public static async Task<string?> ProblemAsync(InstallationState state, IBlobStore store, CancellationToken ct)
     {

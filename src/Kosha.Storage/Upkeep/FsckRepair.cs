@@ -24,9 +24,7 @@ internal sealed class FsckRepair(Database database, IBlobStore store)
     {
         // No sweep meanwhile: it deletes the objects of doomed keys.
         await using var lease = await Lease.TakeAsync(database, Sweep.LeaseName, ct);
-        var state = await new InstallationTable(database).StateAsync(ct);
-        if (await InstallationTable.ProblemAsync(state, store, ct) is { } problem)
-            throw new StorageException(StorageFault.Unavailable, $"Nothing is repaired: {problem}");
+        await new InstallationTable(database).RequireOwnAsync(store, ct);
         var mended = new Findings();
         mended.Add(await usage.AddMissingAsync(ct));
         mended.Add(await tree.AddMissingRootsAsync(ct));

@@ -52,9 +52,7 @@ public sealed class Reconcile(Database database, IBlobStore store)
     public async Task<ReconcileResult> RunAsync(TimeSpan grace, bool evenIfMany, CancellationToken ct)
     {
         await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
-        var state = await installation.StateAsync(ct);
-        if (await InstallationTable.ProblemAsync(state, store, ct) is { } problem)
-            throw new StorageException(StorageFault.Unavailable, $"Nothing is reconciled: {problem}");
+        var state = await installation.RequireOwnAsync(store, ct);
         var result = await CompareAsync(state, lease, grace, evenIfMany, ct);
         await listing.ClearAsync(ct);
         return result;

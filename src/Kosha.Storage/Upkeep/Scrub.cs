@@ -29,9 +29,7 @@ public sealed class Scrub(Database database, IBlobStore store)
     public async Task<ScrubResult> RunAsync(double share, CancellationToken ct)
     {
         await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
-        var state = await installation.StateAsync(ct);
-        if (await InstallationTable.ProblemAsync(state, store, ct) is { } problem)
-            throw new StorageException(StorageFault.Unavailable, $"Nothing is scrubbed: {problem}");
+        await installation.RequireOwnAsync(store, ct);
         var left = (long)Math.Ceiling(await blobs.CountAsync(ct) * Math.Clamp(share, 0, 1));
         var tally = new Tally();
         var after = await installation.ScrubbedToAsync(ct);

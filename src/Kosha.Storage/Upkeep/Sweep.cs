@@ -39,9 +39,7 @@ public sealed class Sweep(Database database, IBlobStore store)
     {
         await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
         // Not before the lease: whoever joins database and store anew holds it meanwhile.
-        var state = await installation.StateAsync(ct);
-        if (await InstallationTable.ProblemAsync(state, store, ct) is { } problem)
-            throw new StorageException(StorageFault.Unavailable, $"Nothing is swept: {problem}");
+        var state = await installation.RequireOwnAsync(store, ct);
         var acquitted = await blobs.AcquitNamedAsync(ct);
         if (!state.IsReconciled)
             return new(0, acquitted, 0, 0, 0, Unreconciled: true);
