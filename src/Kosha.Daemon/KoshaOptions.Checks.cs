@@ -36,18 +36,25 @@ public sealed partial class KoshaOptions
     private static List<ListenAddress> ReadListen(SettingsReader reader)
     {
         const string Key = "Http:Listen";
-        var found = new List<ListenAddress>();
         var text = reader.Text(Key, "http://127.0.0.1:8080");
-        foreach (var part in text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
-        {
-            if (ListenAddress.TryParse(part) is { } address)
-                found.Add(address);
-            else
-                reader.Problem(Key, $"'{part}' is not an address; write http://127.0.0.1:8080, https://0.0.0.0:8443 "
-                    + "or http://localhost:8080, several with ';' between them.");
-        }
         if (text.Trim(' ', ';').Length == 0)
             reader.Problem(Key, "it is empty; Kosha must listen somewhere, such as http://127.0.0.1:8080.");
+        return ParseEach(text, ListenAddress.TryParse, part => reader.Problem(Key,
+            $"'{part}' is not an address; write http://127.0.0.1:8080, https://0.0.0.0:8443 or http://localhost:8080, "
+            + "several with ';' between them."));
+    }
+
+    /// <summary>What stands between semicolons; <paramref name="refuse"/> gets what does not parse.</summary>
+    private static List<T> ParseEach<T>(string text, Func<string, T?> parse, Action<string> refuse) where T : class
+    {
+        var found = new List<T>();
+        foreach (var part in text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            if (parse(part) is { } value)
+                found.Add(value);
+            else
+                refuse(part);
+        }
         return found;
     }
 
@@ -70,19 +77,10 @@ public sealed partial class KoshaOptions
     private static List<string> ReadCorsOrigins(SettingsReader reader)
     {
         const string Key = "Http:CorsOrigins";
-        var found = new List<string>();
-        var text = reader.Text(Key, "");
-        foreach (var part in text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
-        {
-            if (WebOrigin.TryParse(part) is { } origin)
-                found.Add(origin);
-            else
-                reader.Problem(Key, part == "*"
-                    ? "'*' would let every page of the web use the drive; name the origins, with ';' between them."
-                    : $"'{part}' is not an origin; write https://app.example.org or app://obsidian.md, without a path, "
-                    + "several with ';' between them.");
-        }
-        return found;
+        return ParseEach(reader.Text(Key, ""), WebOrigin.TryParse, part => reader.Problem(Key, part == "*"
+            ? "'*' would let every page of the web use the drive; name the origins, with ';' between them."
+            : $"'{part}' is not an origin; write https://app.example.org or app://obsidian.md, without a path, "
+            + "several with ';' between them."));
     }
 
     private static string? ReadConnectionString(SettingsReader reader)
