@@ -73,6 +73,18 @@ public sealed class InstallationTable(Database database)
             : state;
     }
 
+    /// <summary>
+    /// For a daemon that serves: the store is still this installation's, and no other has taken its place, as when a
+    /// disk is unmounted. Fault: Unavailable.
+    /// </summary>
+    public async Task RequirePresentAsync(IBlobStore store, CancellationToken ct)
+    {
+        var state = await StateAsync(ct);
+        if ((await store.FindIdentityAsync(ct))?.Installation != state.Id)
+            throw new StorageException(StorageFault.Unavailable,
+                "The store is not this installation's any more. Is its disk mounted?");
+    }
+
     /// <summary>What keeps this store from being this database's, in words, and what to do; null if nothing.</summary>
     public static async Task<string?> ProblemAsync(InstallationState state, IBlobStore store, CancellationToken ct)
     {

@@ -55,8 +55,8 @@ public sealed class IdentityTests(SharedPostgres postgres) : StorageTest(postgre
     public async Task A_store_that_lost_its_identity_is_refused()
     {
         // As it is when the disk is not mounted.
-        var empty = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "elsewhere"));
-        await empty.CheckAsync(CancellationToken.None);
+        using var empty = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "elsewhere"));
+        empty.Create();
         Assert.Contains("mounted", await ClaimAsync(empty));
         await AssertAdoptedAsync(empty);
     }
@@ -104,8 +104,8 @@ public sealed class IdentityTests(SharedPostgres postgres) : StorageTest(postgre
     {
         await User.PutAsync("file", "content");
         await Storage.ExecuteAsync("update installation set store_claimed_at = null");
-        var unmounted = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "elsewhere"));
-        await unmounted.CheckAsync(CancellationToken.None);
+        using var unmounted = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "elsewhere"));
+        unmounted.Create();
         Assert.Contains("mounted", await ClaimAsync(unmounted));
         Assert.Null(await unmounted.FindIdentityAsync(CancellationToken.None));
     }
@@ -128,8 +128,8 @@ public sealed class IdentityTests(SharedPostgres postgres) : StorageTest(postgre
     public async Task A_disk_s_own_folder_at_its_mount_point_is_no_content()
     {
         await Storage.ExecuteAsync("update installation set store_claimed_at = null");
-        var fresh = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "fresh"));
-        await fresh.CheckAsync(CancellationToken.None);
+        using var fresh = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "fresh"));
+        fresh.Create();
         var folder = Directory.CreateDirectory(Path.Combine(Storage.BlobFolder, "fresh", "lost+found"));
         await File.WriteAllTextAsync(Path.Combine(folder.FullName, "#12"), "x");
         Assert.Null(await ClaimAsync(fresh));
