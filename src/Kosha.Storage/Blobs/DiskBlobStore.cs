@@ -141,7 +141,7 @@ public sealed class DiskBlobStore(string directory) : IBlobStore, IDisposable
         }
         catch (IOException e) when (Posix.IsNoSpace(e))
         {
-            throw SpoolFolder.NoSpace(e);
+            throw DiskReserve.NoSpace(e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -167,16 +167,24 @@ public sealed class DiskBlobStore(string directory) : IBlobStore, IDisposable
 
     private async Task CopyAsync(Spool spool, string path, CancellationToken ct)
     {
+        // A file that is renamed was judged on this same disk when it was received.
+        DiskReserve.Require(directory, spool.Size);
         var temporary = NewTemporaryPath();
         try
         {
             await using var target = NewTemporaryFile(temporary);
             await using var source = spool.OpenRead();
             if (source is MemoryStream small)
+            {
                 // At once: to hand so little to another thread costs more than to write it.
                 small.WriteTo(target);
+            }
             else
+            {
+                // Others are to see that the space is taken.
+                Posix.Allocate(target.SafeFileHandle, spool.Size);
                 await source.CopyToAsync(target, 1024 * 1024, ct);
+            }
             target.Flush(flushToDisk: true);
             // While it is open and so locked, or a daemon that starts just now would take it for a leftover.
             if (!Posix.TryRename(temporary, path))

@@ -86,6 +86,28 @@ public sealed class DiskBlobStoreTests : BlobStoreContract
         Assert.Empty(Directory.GetFileSystemEntries(Folder["unmounted"]));
     }
 
+    /// <summary>The smaller one comes from memory, the larger one from a spool on another disk.</summary>
+    [Theory]
+    [InlineData(200_000)]
+    [InlineData(500_000)]
+    public async Task Uploads_leave_a_part_of_the_disk_free(int size)
+    {
+        await using var disk = await SmallDisk.MountAsync(megabytes: 8);
+        using var small = new DiskBlobStore(disk.NewFolder("blobs"));
+        small.Create();
+        Assert.Equal(StorageFault.NoSpace, await TestUser.FaultAsync(async () =>
+        {
+            for (var more = 0; ; more++)
+            {
+                await using var spool = await SpoolAsync(Content(size + more));
+                await small.PutAsync(small.Key(spool.Sha256, 1), spool, None);
+            }
+        }));
+        var drive = new DriveInfo(disk.Path);
+        Assert.InRange(drive.AvailableFreeSpace, drive.TotalSize / 20, (drive.TotalSize / 20) + (2 * size));
+        Assert.Empty(Directory.GetFiles(Path.Combine(disk.Path, "blobs", "tmp")));
+    }
+
     /// <summary>A large body's file becomes the object, and its writer may still hold it open.</summary>
     [Fact]
     public async Task An_object_can_be_read_while_its_spool_is_open()
