@@ -41,6 +41,10 @@ public sealed class DiskBlobStore(string directory) : IBlobStore, IDisposable
         && int.TryParse(rest is [var number] ? number : "1", NumberStyles.None, CultureInfo.InvariantCulture, out var n)
         && key == Key(new(Convert.FromHexString(sha)), n);
 
+    /// <summary>Whether an entry of a blob folder is one that Kosha makes, as its name says.</summary>
+    public static bool IsOwnEntry(string name) => name is TemporaryFolder or IdentityFile
+        || name.Length == 2 && name.All(char.IsAsciiHexDigitLower);
+
     private string TemporaryPath => Path.Combine(directory, TemporaryFolder);
 
     /// <summary>
