@@ -2,12 +2,14 @@ using Kosha.Storage.Blobs;
 
 namespace Kosha.Tests.Storage;
 
-/// <summary>The real store, with something happening after a put or before a read.</summary>
+/// <summary>The real store, with something happening after a put or a look, or before a read.</summary>
 public sealed class MeddlingStore(IBlobStore store) : IBlobStore
 {
     public Func<int, Task> AfterPut { get; init; } = _ => Task.CompletedTask;
 
     public Func<string, Task> BeforeOpen { get; init; } = _ => Task.CompletedTask;
+
+    public Func<string, Task> AfterFindSize { get; init; } = _ => Task.CompletedTask;
 
     public int Puts { get; private set; }
 
@@ -29,7 +31,12 @@ public sealed class MeddlingStore(IBlobStore store) : IBlobStore
         return await store.OpenAsync(key, offset, length, ct);
     }
 
-    public Task<long?> FindSizeAsync(string key, CancellationToken ct) => store.FindSizeAsync(key, ct);
+    public async Task<long?> FindSizeAsync(string key, CancellationToken ct)
+    {
+        var size = await store.FindSizeAsync(key, ct);
+        await AfterFindSize(key);
+        return size;
+    }
 
     public Task DeleteAsync(string key, CancellationToken ct) => store.DeleteAsync(key, ct);
 
