@@ -51,17 +51,11 @@ internal sealed class FsckRepair(Database database, IBlobStore store)
 
     private async Task<string?> MendBlobAsync(BlobRow blob, Lease lease, CancellationToken ct)
     {
-        string? problem;
-        try
-        {
-            problem = await ObjectCheck.ProblemAsync(store, blob, ct);
-        }
-        catch (Exception e) when (e is IOException or StorageException { Fault: StorageFault.Unavailable })
-        {
-            return null;
-        }
+        var (problem, isProven) = await ObjectCheck.LookAsync(store, blob, quick: false, ct);
         // To read a large one may have taken longer than the lease.
         await lease.RenewAsync(ct);
+        if (!isProven)
+            return null;
         if (problem is not null)
             return await blobs.SetDamagedAsync(blob, ct) ? $"marked as damaged, {problem}" : null;
         return await blobs.SetProvenAsync(blob, ct) ? "its bytes are proven whole, and it is live again" : null;

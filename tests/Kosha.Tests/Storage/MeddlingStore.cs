@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Kosha.Storage.Blobs;
 
 namespace Kosha.Tests.Storage;
@@ -10,6 +11,8 @@ public sealed class MeddlingStore(IBlobStore store) : IBlobStore
     public Func<string, Task> BeforeOpen { get; init; } = _ => Task.CompletedTask;
 
     public Func<string, Task> AfterFindSize { get; init; } = _ => Task.CompletedTask;
+
+    public Func<Task> AfterList { get; init; } = () => Task.CompletedTask;
 
     public int Puts { get; private set; }
 
@@ -40,7 +43,12 @@ public sealed class MeddlingStore(IBlobStore store) : IBlobStore
 
     public Task DeleteAsync(string key, CancellationToken ct) => store.DeleteAsync(key, ct);
 
-    public IAsyncEnumerable<StoredObject> ListAsync(CancellationToken ct) => store.ListAsync(ct);
+    public async IAsyncEnumerable<StoredObject> ListAsync([EnumeratorCancellation] CancellationToken ct)
+    {
+        await foreach (var stored in store.ListAsync(ct))
+            yield return stored;
+        await AfterList();
+    }
 
     public bool IsBlobKey(string key) => store.IsBlobKey(key);
 

@@ -82,6 +82,30 @@ public sealed class FsckTests(SharedPostgres postgres) : StorageTest(postgres)
     private Task<bool> QuickAsync() =>
         new Fsck(Storage.Database, Storage.Store, TextWriter.Null).RunAsync(new() { Quick = true }, default);
 
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public async Task What_cannot_be_read_is_reported_and_the_rest_is_checked(bool quick, bool objects)
+    {
+        await User.PutAsync("second", "second");
+        await Storage.ExecuteAsync("update usage set bytes = bytes + 1");
+        static Task Fail(string what) =>
+            throw new StorageException(StorageFault.Unavailable, $"{what} cannot be looked at now.");
+        var store = new MeddlingStore(Storage.Store)
+        {
+            AfterFindSize = key => objects && key == Storage.KeyOf("content") ? Fail(key) : Task.CompletedTask,
+            AfterList = () => objects ? Task.CompletedTask : Fail("A folder"),
+        };
+        await using var output = new StringWriter();
+        Assert.False(await new Fsck(Storage.Database, store, output).RunAsync(new() { Quick = quick }, default));
+        var broken = Broken(output.ToString());
+        Assert.Contains(objects ? "every blob has its" : "every object has a row", broken);
+        Assert.Contains("usage is the sum", broken);
+        Assert.Contains("cannot be looked at now", output.ToString());
+        Assert.Contains("2 problems found", output.ToString());
+    }
+
     [Fact]
     public async Task Accounted_and_stored_bytes_are_told_apart()
     {
