@@ -16,14 +16,20 @@ internal sealed partial class BlobTable
             new(SqlStored, new { after, limit }, cancellationToken: ct))).AsList(), ct);
 
     private const string SqlNamedOrStored = $"""
-        select b.id, b.sha256, b.size, b.state, b.object_key, b.touched_at from blobs b
+        select b.id, b.sha256, b.size, b.state, b.object_key, b.touched_at, o.doomed_at is not null as is_doomed
+        from blobs b join blob_objects o on o.key = b.object_key
         where b.id > @after and (b.state <> 'storing' or {IsNamed}) order by b.id limit @limit
         """;
 
-    /// <summary>The same with those that are named although they were never stored, which must not be.</summary>
-    public Task<List<BlobRow>> NamedOrStoredAsync(long after, int limit, CancellationToken ct) =>
-        database.ReadAsync(async connection => (await connection.QueryAsync<BlobRow>(
-            new(SqlNamedOrStored, new { after, limit }, cancellationToken: ct))).AsList(), ct);
+    /// <summary>
+    /// The same with those that are named although they were never stored, and whether the key is doomed: neither must
+    /// be.
+    /// </summary>
+    public Task<List<(BlobRow Blob, bool IsDoomed)>> NamedOrStoredAsync(
+        long after, int limit, CancellationToken ct) =>
+        database.ReadAsync(async connection => (await connection.QueryAsync<BlobRow, bool, (BlobRow, bool)>(
+            new(SqlNamedOrStored, new { after, limit }, cancellationToken: ct),
+            (blob, isDoomed) => (blob, isDoomed), splitOn: "is_doomed")).AsList(), ct);
 
     private const string SqlCount = "select count(*) from blobs where state <> 'storing'";
 

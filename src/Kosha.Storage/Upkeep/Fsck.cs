@@ -29,17 +29,12 @@ public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
     /// <summary>Prints a table of checks and figures. True if nothing is broken. Fault: Unavailable.</summary>
     public async Task<bool> RunAsync(FsckOptions options, CancellationToken ct)
     {
-        if (options.Repair)
-        {
-            var mended = await new FsckRepair(database, store).RunAsync(ct);
-            await output.WriteLineAsync($"{mended.Count} things repaired.");
-            await PrintAsync(mended);
-        }
+        var repair = options.Repair ? await RepairAsync(options.Quick, ct) : null;
         await output.WriteLineAsync("result  invariant  check");
         var breaks = await PrintAsync(2, "the store is this installation's", await IdentityAsync(ct));
         breaks += await PrintAsync(
             2, options.Quick ? "every blob has its object, of its size" : "every blob has its bytes",
-            await BrokenBlobsAsync(options.Quick, ct));
+            repair?.Unreadable ?? await BrokenBlobsAsync(options.Quick, ct));
         var (foreign, strange) = await WithoutRowAsync(ct);
         breaks += await PrintAsync(3, "every object has a row", foreign);
         foreach (var check in FsckRows.Checks)
@@ -47,6 +42,14 @@ public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
         await PrintFiguresAsync(strange, ct);
         await output.WriteLineAsync(breaks == 0 ? "Clean." : $"{breaks} problems found.");
         return breaks == 0;
+    }
+
+    private async Task<RepairResult> RepairAsync(bool quick, CancellationToken ct)
+    {
+        var repair = await new FsckRepair(database, store).RunAsync(quick, ct);
+        await output.WriteLineAsync($"{repair.Mended.Count} things repaired.");
+        await PrintAsync(repair.Mended);
+        return repair;
     }
 
     private async Task<Findings> IdentityAsync(CancellationToken ct)

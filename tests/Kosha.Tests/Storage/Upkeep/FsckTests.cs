@@ -79,8 +79,9 @@ public sealed class FsckTests(SharedPostgres postgres) : StorageTest(postgres)
         Assert.False(await QuickAsync());
     }
 
-    private Task<bool> QuickAsync() =>
-        new Fsck(Storage.Database, Storage.Store, TextWriter.Null).RunAsync(new() { Quick = true }, default);
+    private Task<bool> QuickAsync(bool repair = false) =>
+        new Fsck(Storage.Database, Storage.Store, TextWriter.Null).RunAsync(
+            new() { Quick = true, Repair = repair }, default);
 
     [Theory]
     [InlineData(true, true)]
@@ -131,6 +132,38 @@ public sealed class FsckTests(SharedPostgres postgres) : StorageTest(postgres)
         Assert.Contains("0 things repaired", await FsckAsync(clean: true, repair: true));
         Assert.Equal("content", await User.ReadAsync("folder/file"));
         Assert.Equal((7, 2), await User.UsageAsync());
+    }
+
+    [Theory]
+    [InlineData(true, 0)]
+    [InlineData(false, 2)]
+    public async Task A_repair_reads_every_blob_once_and_a_quick_one_none(bool quick, int reads)
+    {
+        await User.PutAsync("second", "second");
+        await Storage.ExecuteAsync("update usage set nodes = nodes + 1");
+        var opened = 0;
+        var store = new MeddlingStore(Storage.Store)
+        {
+            BeforeOpen = _ =>
+            {
+                opened++;
+                return Task.CompletedTask;
+            },
+        };
+        Assert.True(await new Fsck(Storage.Database, store, TextWriter.Null).RunAsync(
+            new() { Quick = quick, Repair = true }, default));
+        Assert.Equal(reads, opened);
+    }
+
+    [Fact]
+    public async Task A_quick_repair_marks_what_is_cut_and_takes_nothing_for_whole()
+    {
+        await User.PutAsync("second", "second");
+        File.WriteAllText(BlobFile, "conten");
+        await Storage.ExecuteAsync("update blobs set state = 'damaged' where size = 6");
+        Assert.False(await QuickAsync(repair: true));
+        Assert.Equal("damaged", await Storage.BlobAsync<string>("content", "state"));
+        Assert.Equal("damaged", await Storage.BlobAsync<string>("second", "state"));
     }
 
     [Fact]
