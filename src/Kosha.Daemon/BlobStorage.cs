@@ -7,41 +7,50 @@ namespace Kosha.Daemon;
 internal static class BlobStorage
 {
     /// <exception cref="OperatorException">The store cannot be used.</exception>
-    public static async Task<IBlobStore> OpenAsync(KoshaOptions options, CancellationToken ct)
-    {
-        var store = new DiskBlobStore(options.BlobsDirectory);
-        return await CheckedAsync(store, ct);
-    }
+    public static Task<IBlobStore> OpenAsync(KoshaOptions options, CancellationToken ct) =>
+        ExplainedAsync(async () =>
+        {
+            IBlobStore store = new DiskBlobStore(options.BlobsDirectory);
+            await store.CheckAsync(ct);
+            return store;
+        });
+
+    /// <summary>For adopting: a store that is not there is made.</summary>
+    /// <exception cref="OperatorException">The store cannot be used.</exception>
+    public static Task<IBlobStore> OpenToAdoptAsync(KoshaOptions options, CancellationToken ct) =>
+        ExplainedAsync(async () =>
+        {
+            var store = new DiskBlobStore(options.BlobsDirectory);
+            store.Create();
+            await store.CheckAsync(ct);
+            return (IBlobStore)store;
+        });
 
     /// <summary>
     /// For the daemon at its start: makes sure that store and database belong together, and only then clears away what
-    /// a crash left.
+    /// a crash left. Until the store is disposed of, its disk cannot be unmounted.
     /// </summary>
     /// <exception cref="OperatorException">The store cannot be used; the message says what to do.</exception>
-    public static async Task<IBlobStore> OpenToServeAsync(
-        KoshaOptions options, Database database, CancellationToken ct)
-    {
-        var store = new DiskBlobStore(options.BlobsDirectory);
-        await CheckedAsync(store, ct);
-        try
+    public static Task<DiskBlobStore> OpenToServeAsync(
+        KoshaOptions options, Database database, CancellationToken ct) =>
+        ExplainedAsync(async () =>
         {
-            if (await new InstallationTable(database).ClaimStoreAsync(store, ct) is { } problem)
+            var store = new DiskBlobStore(options.BlobsDirectory);
+            var installation = new InstallationTable(database);
+            if ((await installation.StateAsync(ct)).StoreClaimedAt is null)
+                store.Create();
+            if (await installation.ClaimStoreAsync(store, ct) is { } problem)
                 throw new OperatorException($"Blobs:Directory: {problem}");
             store.Prepare();
+            await store.CheckAsync(ct);
             return store;
-        }
-        catch (StorageException e)
-        {
-            throw new OperatorException($"Blobs:Directory: {e.Message}", e);
-        }
-    }
+        });
 
-    private static async Task<IBlobStore> CheckedAsync(DiskBlobStore store, CancellationToken ct)
+    private static async Task<T> ExplainedAsync<T>(Func<Task<T>> open)
     {
         try
         {
-            await store.CheckAsync(ct);
-            return store;
+            return await open();
         }
         catch (StorageException e)
         {

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Runtime.InteropServices;
+using Kosha.Storage.Blobs;
 
 namespace Kosha.Daemon;
 
@@ -94,7 +95,7 @@ internal sealed record SystemUser(string Name, string UserId, string GroupId)
     {
         var foreign = Directory.EnumerateFileSystemEntries(folder).Select(entry => Path.GetFileName(entry))
             .FirstOrDefault(name => name != "lost+found" && !(key == BlobsKey
-                ? name == "tmp" || name.Length == 2 && name.All(char.IsAsciiHexDigitLower)
+                ? DiskBlobStore.IsOwnEntry(name)
                 : name.EndsWith(".spool", StringComparison.Ordinal)));
         return foreign is null ? null
             : $"{key}: the folder {folder} is not Kosha's and not empty (it holds '{foreign}'). Choose an empty or a "

@@ -18,6 +18,7 @@ internal static class Steps
     public const string Naming = "vault.naming";
     public const string Named = "vault.named";
     public const string Renamed = "disk.renamed";
+    public const string DeletionsRaised = "deletions.raised";
     public const string SweepCondemned = "sweep.condemned";
     public const string SweepRowRemoved = "sweep.row-removed";
     public const string SweepObjectDeleted = "sweep.object-deleted";

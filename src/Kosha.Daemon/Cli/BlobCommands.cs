@@ -121,7 +121,7 @@ internal static class BlobCommands
             + "replaced. Nothing is deleted until 'kosha blobs reconcile' went through.");
         command.SetAction((_, _) => line.RunAsync("kosha blobs adopt", async (installation, ct) =>
         {
-            var blobs = await BlobStorage.OpenAsync(line.Options, ct);
+            var blobs = await BlobStorage.OpenToAdoptAsync(line.Options, ct);
             var identity = await new InstallationTable(installation.Database).AdoptAsync(blobs, ct);
             await Console.Out.WriteLineAsync($"Joined, in epoch {identity.Epoch}. Now run 'kosha blobs reconcile'.");
         }));

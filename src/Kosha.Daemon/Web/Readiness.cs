@@ -4,8 +4,8 @@ using Kosha.Storage.Blobs;
 namespace Kosha.Daemon.Web;
 
 /// <summary>
-/// Whether Kosha can serve: the database and the blob store answer. A finding counts for a moment, so that asking often
-/// costs nothing. Anybody may ask, so the answer is in general words; the log has the reason.
+/// Whether Kosha can serve: the database and its own blob store answer. A finding counts for a moment, so that asking
+/// often costs nothing. Anybody may ask, so the answer is in general words; the log has the reason.
 /// </summary>
 internal sealed partial class Readiness(
     Database database, IBlobStore blobs, TimeProvider time, ILogger<Readiness> logger) : IDisposable
@@ -15,7 +15,7 @@ internal sealed partial class Readiness(
     private readonly Look[] looks =
     [
         new("The database does not answer.", database.PingAsync, time),
-        new("The blob store cannot be used.", blobs.CheckAsync, time),
+        new("The blob store cannot be used.", ct => CheckStoreAsync(database, blobs, ct), time),
     ];
 
     private readonly SemaphoreSlim gate = new(1);
@@ -23,6 +23,12 @@ internal sealed partial class Readiness(
     private string? problem;
 
     public void Dispose() => gate.Dispose();
+
+    private static async Task CheckStoreAsync(Database database, IBlobStore blobs, CancellationToken ct)
+    {
+        await blobs.CheckAsync(ct);
+        await new InstallationTable(database).RequirePresentAsync(blobs, ct);
+    }
 
     /// <summary>Why Kosha cannot serve now, in general words; null if it can.</summary>
     public async Task<string?> ProblemAsync(CancellationToken ct)

@@ -9,7 +9,10 @@ namespace Kosha.Storage.Blobs;
 /// Blobs in a local folder, as <c>ab/cd/&lt;sha256&gt;</c>. A file found there proves nothing without its row, so every
 /// put goes the whole way: temporary file, fsync, rename over, fsync of the folder and of each folder just made.
 /// </summary>
-public sealed class DiskBlobStore(string directory) : IBlobStore
+/// <remarks>
+/// A folder that is not as <see cref="Create"/> makes it takes nothing: it may be a mount point without its disk.
+/// </remarks>
+public sealed class DiskBlobStore(string directory) : IBlobStore, IDisposable
 {
     /// <summary>For copies on their way; never listed. Outside the two-letter folders.</summary>
     private const string TemporaryFolder = "tmp";
@@ -21,6 +24,8 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
 
     /// <summary>Folders whose own entry is durable, as this process knows: at most all of 'ab' and 'ab/cd'.</summary>
     private readonly ConcurrentDictionary<string, bool> durableFolders = new(StringComparer.Ordinal);
+
+    private SafeFileHandle? hold;
 
     public string Name => "disk";
 
@@ -36,14 +41,22 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         && int.TryParse(rest is [var number] ? number : "1", NumberStyles.None, CultureInfo.InvariantCulture, out var n)
         && key == Key(new(Convert.FromHexString(sha)), n);
 
-    /// <summary>For the start of a daemon: makes the folder and removes what a crash left in it.</summary>
+    /// <summary>Whether an entry of a blob folder is one that Kosha makes, as its name says.</summary>
+    public static bool IsOwnEntry(string name) => name is TemporaryFolder or IdentityFile
+        || name.Length == 2 && name.All(char.IsAsciiHexDigitLower);
+
+    private string TemporaryPath => Path.Combine(directory, TemporaryFolder);
+
+    /// <summary>
+    /// Makes the folder: for a first start and for adopting. At any other time one that is not there is a disk that is
+    /// not mounted.
+    /// </summary>
     /// <exception cref="StorageException"><see cref="StorageFault.Unavailable"/></exception>
-    public void Prepare()
+    public void Create()
     {
         try
         {
-            Directory.CreateDirectory(Path.Combine(directory, TemporaryFolder), OwnerOnly);
-            SpoolFolder.RemoveUnused(Directory.EnumerateFiles(Path.Combine(directory, TemporaryFolder)));
+            Directory.CreateDirectory(TemporaryPath, OwnerOnly);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -51,11 +64,33 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         }
     }
 
+    /// <summary>
+    /// For the start of a daemon on a store that is its own: removes what a crash left, and keeps the disk from being
+    /// unmounted until this is disposed of.
+    /// </summary>
+    /// <exception cref="StorageException"><see cref="StorageFault.Unavailable"/></exception>
+    public void Prepare()
+    {
+        // A copy that was put back may lack the folder for temporary files.
+        Create();
+        try
+        {
+            hold ??= Posix.OpenFolder(directory);
+            SpoolFolder.RemoveUnused(Directory.EnumerateFiles(TemporaryPath));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable(e);
+        }
+    }
+
+    public void Dispose() => hold?.Dispose();
+
     public async Task CheckAsync(CancellationToken ct)
     {
         try
         {
-            Directory.CreateDirectory(Path.Combine(directory, TemporaryFolder), OwnerOnly);
+            RequireCreated();
             await ProbeAsync(NewTemporaryPath(), ct);
             Posix.SyncFolder(directory);
         }
@@ -63,6 +98,12 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         {
             throw Unusable(e);
         }
+    }
+
+    private void RequireCreated()
+    {
+        if (!Directory.Exists(TemporaryPath))
+            throw new DirectoryNotFoundException($"{TemporaryPath} is not there. Is the disk mounted?");
     }
 
     private static async Task ProbeAsync(string path, CancellationToken ct)
@@ -104,7 +145,7 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         }
         catch (IOException e) when (Posix.IsNoSpace(e))
         {
-            throw SpoolFolder.NoSpace(e);
+            throw DiskReserve.NoSpace(e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -122,6 +163,7 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
             return;
         var parent = Path.GetDirectoryName(folder)!;
         MakeDurable(parent);
+        RequireCreated();
         Directory.CreateDirectory(folder, OwnerOnly);
         Posix.SyncFolder(parent);
         durableFolders[folder] = true;
@@ -129,16 +171,24 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
 
     private async Task CopyAsync(Spool spool, string path, CancellationToken ct)
     {
+        // A file that is renamed was judged on this same disk when it was received.
+        DiskReserve.Require(directory, spool.Size);
         var temporary = NewTemporaryPath();
         try
         {
             await using var target = NewTemporaryFile(temporary);
             await using var source = spool.OpenRead();
             if (source is MemoryStream small)
+            {
                 // At once: to hand so little to another thread costs more than to write it.
                 small.WriteTo(target);
+            }
             else
+            {
+                // Others are to see that the space is taken.
+                Posix.Allocate(target.SafeFileHandle, spool.Size);
                 await source.CopyToAsync(target, 1024 * 1024, ct);
+            }
             target.Flush(flushToDisk: true);
             // While it is open and so locked, or a daemon that starts just now would take it for a leftover.
             if (!Posix.TryRename(temporary, path))
@@ -294,5 +344,5 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
 
     private string PathOf(string key) => Path.Combine(directory, key);
 
-    private string NewTemporaryPath() => Path.Combine(directory, TemporaryFolder, Guid.NewGuid().ToString("N"));
+    private string NewTemporaryPath() => Path.Combine(TemporaryPath, Guid.NewGuid().ToString("N"));
 }

@@ -9,11 +9,12 @@ namespace Kosha.Storage.Blobs;
 /// <param name="ReconciledEpoch">The last epoch in which a full reconcile went through.</param>
 /// <param name="StoreClaimedAt">When the store got its identity; null before.</param>
 /// <param name="Deletions">How often objects were going to be deleted.</param>
+/// <param name="StoredDeletions">How many of these the store is known to have seen.</param>
 /// <param name="SampleKey">The key of one content that should be there; null if there is none.</param>
 /// <param name="SampleSize">Its size in bytes.</param>
 public sealed record InstallationState(
-    Guid Id, long Epoch, long ReconciledEpoch, DateTime? StoreClaimedAt, long Deletions, string? SampleKey,
-    long? SampleSize)
+    Guid Id, long Epoch, long ReconciledEpoch, DateTime? StoreClaimedAt, long Deletions, long StoredDeletions,
+    string? SampleKey, long? SampleSize)
 {
     public StoreIdentity Identity => new(Id, Epoch, Deletions);
 
@@ -27,8 +28,8 @@ public sealed record InstallationState(
 public sealed class InstallationTable(Database database)
 {
     private const string SqlState = """
-        select i.id, i.epoch, i.reconciled_epoch, i.store_claimed_at, i.deletions, b.object_key as sample_key,
-               b.size as sample_size
+        select i.id, i.epoch, i.reconciled_epoch, i.store_claimed_at, i.deletions, i.stored_deletions,
+               b.object_key as sample_key, b.size as sample_size
         from installation i
         left join lateral (select object_key, size from blobs where state = 'live' order by id limit 1) b on true
         """;
@@ -73,6 +74,18 @@ public sealed class InstallationTable(Database database)
             : state;
     }
 
+    /// <summary>
+    /// For a daemon that serves: the store is still this installation's, and no other has taken its place, as when a
+    /// disk is unmounted. Fault: Unavailable.
+    /// </summary>
+    public async Task RequirePresentAsync(IBlobStore store, CancellationToken ct)
+    {
+        var state = await StateAsync(ct);
+        if ((await store.FindIdentityAsync(ct))?.Installation != state.Id)
+            throw new StorageException(StorageFault.Unavailable,
+                "The store is not this installation's any more. Is its disk mounted?");
+    }
+
     /// <summary>What keeps this store from being this database's, in words, and what to do; null if nothing.</summary>
     public static async Task<string?> ProblemAsync(InstallationState state, IBlobStore store, CancellationToken ct)
     {
@@ -85,8 +98,10 @@ public sealed class InstallationTable(Database database)
         if (found.Epoch != state.Epoch)
             return $"the store is in epoch {found.Epoch} and the database in epoch {state.Epoch}: one of them is a "
                 + "restored copy. " + Adopt;
-        return found.Deletions > state.Deletions
-            ? "the database is a restored copy, from before the last time that content was removed. " + Adopt
+        if (found.Deletions > state.Deletions)
+            return "the database is a restored copy, from before the last time that content was removed. " + Adopt;
+        return found.Deletions < state.StoredDeletions
+            ? "the store is a restored copy, from before the last time that content was removed. " + Adopt
             : null;
     }
 
@@ -164,17 +179,31 @@ public sealed class InstallationTable(Database database)
         """;
 
     /// <summary>
-    /// Before objects are deleted: from here on a copy of the database from before is known for one. False if the
-    /// installation is in another epoch by now. Fault: Unavailable.
+    /// Before objects are deleted: from here on a copy of the database or of the store from before is known for one.
+    /// False if the installation is in another epoch by now. Fault: Unavailable.
     /// </summary>
     internal async Task<bool> RaiseDeletionsAsync(InstallationState state, IBlobStore store, CancellationToken ct)
     {
-        var deletions = await database.WriteAsync(transaction =>
-            transaction.Connection!.ExecuteScalarAsync<long?>(
-                new(SqlRaiseDeletions, new { state.Id, state.Epoch }, transaction, cancellationToken: ct)), ct);
-        return deletions is not null && await store.PutIdentityAsync(
-            state.Identity with { Deletions = deletions.Value }, replace: true, ct);
+        var raised = await NumberAsync(SqlRaiseDeletions, new { state.Id, state.Epoch }, ct);
+        for (var next = raised; next is { } deletions;)
+        {
+            Steps.Reached(Steps.DeletionsRaised);
+            await store.PutIdentityAsync(state.Identity with { Deletions = deletions }, replace: true, ct);
+            next = await NumberAsync(SqlSetStoredDeletions, new { state.Id, state.Epoch, deletions }, ct);
+        }
+        return raised is not null;
     }
+
+    // Its number, if somebody else has raised it since: the store may have got that one before this one.
+    private const string SqlSetStoredDeletions = """
+        update installation set stored_deletions = greatest(stored_deletions, @deletions)
+        where id = @Id and epoch = @Epoch
+        returning nullif(deletions, @deletions)
+        """;
+
+    private Task<long?> NumberAsync(string sql, object parameters, CancellationToken ct) =>
+        database.WriteAsync(transaction => transaction.Connection!.ExecuteScalarAsync<long?>(
+            new(sql, parameters, transaction, cancellationToken: ct)), ct);
 
     private const string SqlReconciled = "update installation set reconciled_epoch = @epoch where epoch = @epoch";
 

@@ -35,11 +35,18 @@ internal static partial class Posix
             throw Failure($"{bytes} bytes cannot be allocated");
     }
 
+    /// <summary>Opens a folder. While it is open, its file system cannot be unmounted.</summary>
+    public static SafeFileHandle OpenFolder(string path)
+    {
+        var handle = new SafeFileHandle(Open(path, OpenReadOnly), ownsHandle: true);
+        return handle.IsInvalid ? throw Failure($"The folder {path} cannot be opened") : handle;
+    }
+
     /// <summary>Makes the entries of a folder durable.</summary>
     public static void SyncFolder(string path)
     {
-        using var handle = new SafeFileHandle(Open(path, OpenReadOnly), ownsHandle: true);
-        if (handle.IsInvalid || Fsync(handle) != 0)
+        using var handle = OpenFolder(path);
+        if (Fsync(handle) != 0)
             throw Failure($"The folder {path} cannot be synced");
     }
 

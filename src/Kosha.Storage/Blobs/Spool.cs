@@ -85,7 +85,7 @@ public sealed class Spool : IAsyncDisposable
         }
         catch (IOException e) when (Posix.IsNoSpace(e))
         {
-            throw SpoolFolder.NoSpace(e);
+            throw DiskReserve.NoSpace(e);
         }
         (Sha256, Sha1, Md5) = digests.Finish();
     }

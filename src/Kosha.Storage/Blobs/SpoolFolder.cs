@@ -14,11 +14,6 @@ public sealed class SpoolFolder(string directory, long maxBytes)
 
     private const string Extension = ".spool";
 
-    /// <summary>Left for others on the same disk: a full one stops Postgres. Of a small disk a part of it.</summary>
-    private const long KeepFreeBytes = 1L << 30;
-    private const long SmallDiskBytes = 20L << 30;
-    private const int SmallDiskPart = 20;
-
     private long reservedBytes;
 
     public string Directory => directory;
@@ -104,14 +99,7 @@ public sealed class SpoolFolder(string directory, long maxBytes)
 
     /// <summary>Refuses if the disk would be too full with as many more bytes.</summary>
     /// <exception cref="StorageException"><see cref="StorageFault.NoSpace"/></exception>
-    internal void RequireFree(long bytes)
-    {
-        var disk = new DriveInfo(directory);
-        var total = disk.TotalSize;
-        var keep = total < SmallDiskBytes ? total / SmallDiskPart : KeepFreeBytes;
-        if (disk.AvailableFreeSpace - bytes < keep)
-            throw NoSpace();
-    }
+    internal void RequireFree(long bytes) => DiskReserve.Require(directory, bytes);
 
     internal void Reserve(long bytes)
     {
@@ -123,7 +111,4 @@ public sealed class SpoolFolder(string directory, long maxBytes)
     }
 
     internal void Release(long bytes) => Interlocked.Add(ref reservedBytes, -bytes);
-
-    internal static StorageException NoSpace(IOException? e = null) =>
-        new(StorageFault.NoSpace, "The server's disk is full. Nothing was changed.", e);
 }

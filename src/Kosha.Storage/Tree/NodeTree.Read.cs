@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Dapper;
 using Kosha.Storage.Accounts;
 
@@ -7,6 +8,19 @@ namespace Kosha.Storage.Tree;
 /// <param name="MaxBytes">The largest content that quota and plan would let in now; null: no limit.</param>
 /// <param name="Reason">Which fault a larger content is.</param>
 internal sealed record WriteAllowance(long? MaxBytes, StorageFault Reason);
+
+/// <summary>What a listing tells of each member beyond its row's small columns.</summary>
+[Flags]
+public enum ListedDetails
+{
+    None = 0,
+
+    /// <summary>SHA-1 and MD5.</summary>
+    Digests = 1,
+
+    /// <summary>Dead properties.</summary>
+    Properties = 2,
+}
 
 /// <summary>A part of a folder's members.</summary>
 /// <param name="Nodes">In the order of their names' bytes.</param>
@@ -121,61 +135,135 @@ public sealed partial class NodeTree
         return NodePath.FromNames([.. matched, .. path.Names.Skip(matched.Count)]);
     }
 
+    /// <summary>Members in the first page of a listing, so that its first byte comes soon, and in the others.</summary>
+    private const int FirstPageSize = 500;
+    private const int PageSize = 2000;
+
     /// <summary>Dead properties in one page, in bytes; the page ends early beyond it.</summary>
     private const int MaxPagePropertyBytes = 4 * 1024 * 1024;
 
-    /// <summary>
-    /// One row at least, so that an empty page and a folder that is gone are told apart. Found is the page before it
-    /// was cut for its bytes.
-    /// </summary>
+    /// <summary>One row at least, so that an empty page and a folder that is gone are told apart.</summary>
     private const string ListedMembers = $"""
         from (select {IsLive} as is_live offset 0) f
         left join lateral (
-            select c.*, count(*) over () as found,
-                   sum(coalesce(octet_length(c.properties::text), 0)) over (order by c.name) as property_bytes,
-                   row_number() over (order by c.name) as row
-            from (
-                select m.* from file_nodes m where f.is_live and m.parent_id = @folderId and m.name > @afterName
-                order by m.name limit @limit) c
-            ) n on n.row = 1 or n.property_bytes <= @MaxPagePropertyBytes
+            select m.* from file_nodes m where f.is_live and m.parent_id = @folderId and m.name > @afterName
+            order by m.name limit @limit) n on true
         """;
 
     private const string SqlList = $"""
-        select f.is_live, n.found, {Columns} {ListedMembers} order by n.row
+        select f.is_live, n.properties is not null as has_properties, {SmallColumns} {ListedMembers} order by n.name
         """;
 
     private const string SqlListWithDigests = $"""
-        select f.is_live, n.found, {Columns}, b.sha1, b.md5 {ListedMembers} left join blobs b on b.id = n.blob_id
-        order by n.row
+        select f.is_live, n.properties is not null as has_properties, {SmallColumns}, b.sha1, b.md5 {ListedMembers}
+        left join lateral (select c.sha1, c.md5 from blobs c where c.id = n.blob_id offset 0) b on true
+        order by n.name
         """;
 
-    private sealed record ListedFolder(bool IsLive, long? Found);
+    private sealed record ListedMember(bool IsLive, bool HasProperties);
+
+    /// <summary>
+    /// All members of a live folder, page by page in the order of their names' bytes. The database reads on while the
+    /// caller is at a page; no connection is held meanwhile. Faults: as <see cref="ListAsync"/>.
+    /// </summary>
+    public async IAsyncEnumerable<IReadOnlyList<FileNode>> PagesAsync(
+        Caller caller, long folderId, ListedDetails details, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var next = ListAsync(caller, folderId, null, FirstPageSize, details, ct);
+        try
+        {
+            while (true)
+            {
+                var page = await next;
+                if (page.Next is not null)
+                    next = ListAsync(caller, folderId, page.Next, PageSize, details, ct);
+                yield return page.Nodes;
+                if (page.Next is null)
+                    yield break;
+            }
+        }
+        finally
+        {
+            // A page that nobody wants any more, whatever becomes of it.
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
 
     /// <summary>
     /// One page of a live folder's members in the order of their names' bytes, from after <paramref name="afterName"/>
-    /// (null: from the start). One statement; the connection is given back before the page is returned.
+    /// (null: from the start). One statement, and one more where members have dead properties that are asked for; the
+    /// connection is given back before the page is returned.
     /// <see cref="StorageFault.NotFound"/> when the folder is live no longer: who reads on must not take the members
     /// that are missing for deleted ones.
     /// </summary>
     public async Task<NodePage> ListAsync(
-        Caller caller, long folderId, string? afterName, int limit, bool withDigests, CancellationToken ct)
+        Caller caller, long folderId, string? afterName, int limit, ListedDetails details, CancellationToken ct)
     {
-        var sql = withDigests ? SqlListWithDigests : SqlList;
         var parameters = new
         {
-            caller.UserId, caller.CredentialStamp, caller.AppPasswordId,
-            folderId, afterName = afterName ?? "", limit, MaxPagePropertyBytes,
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, folderId, afterName = afterName ?? "", limit,
         };
+        var sql = details.HasFlag(ListedDetails.Digests) ? SqlListWithDigests : SqlList;
         var rows = await database.ReadAsync(async connection =>
-            (await connection.QueryAsync<ListedFolder, FileNode?, (ListedFolder Folder, FileNode? Node)>(
-                new CommandDefinition(sql, parameters, cancellationToken: ct), (folder, node) => (folder, node)))
+            (await connection.QueryAsync<ListedMember, FileNode?, (ListedMember Member, FileNode? Node)>(
+                new CommandDefinition(sql, parameters, cancellationToken: ct), (member, node) => (member, node)))
                 .AsList(), ct);
-        if (!rows[0].Folder.IsLive)
+        if (!rows[0].Member.IsLive)
             throw await GoneAsync(caller, ct);
         if (rows[0].Node is null)
             return NodePage.Empty;
-        var isLast = rows.Count < limit && rows.Count == rows[0].Folder.Found;
-        return new(rows.ConvertAll(row => row.Node!), isLast ? null : rows[^1].Node!.Name);
+        var page = new NodePage(
+            rows.ConvertAll(row => row.Node!), rows.Count < limit ? null : rows[^1].Node!.Name);
+        var ids = details.HasFlag(ListedDetails.Properties)
+            ? rows.Where(row => row.Member.HasProperties).Select(row => row.Node!.Id).ToArray()
+            : [];
+        return ids.Length == 0 ? page : await WithPropertiesAsync(caller, folderId, page, ids, ct);
+    }
+
+    private const string SqlListProperties = $"""
+        select f.is_live, c.found, c.id, c.properties
+        from (select {IsLive} as is_live offset 0) f
+        left join lateral (
+            select n.id, n.properties, count(*) over () as found, row_number() over (order by p.place) as row,
+                   sum(octet_length(n.properties::text)) over (order by p.place) as bytes
+            from unnest(@ids) with ordinality p (id, place)
+            cross join lateral (
+                select m.id, m.properties from file_nodes m
+                where f.is_live and m.id = p.id and m.parent_id = @folderId and m.properties is not null limit 1) n
+            ) c on c.row = 1 or c.bytes <= @MaxPagePropertyBytes
+        order by c.row
+        """;
+
+    private sealed record ListedProperties
+    {
+        public bool IsLive { get; init; }
+
+        public long? Found { get; init; }
+
+        public long Id { get; init; }
+
+        public string? Properties { get; init; }
+    }
+
+    /// <summary>The page with its dead properties; it ends with the last member whose properties are let in.</summary>
+    private async Task<NodePage> WithPropertiesAsync(
+        Caller caller, long folderId, NodePage page, long[] ids, CancellationToken ct)
+    {
+        var parameters = new
+        {
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, folderId, ids, MaxPagePropertyBytes,
+        };
+        var rows = await database.ReadAsync(async connection => (await connection.QueryAsync<ListedProperties>(
+            new(SqlListProperties, parameters, cancellationToken: ct))).AsList(), ct);
+        if (!rows[0].IsLive)
+            throw await GoneAsync(caller, ct);
+        var byId = rows.ToDictionary(row => row.Id, row => row.Properties);
+        List<FileNode> nodes = [.. page.Nodes.Select(node =>
+            byId.TryGetValue(node.Id, out var properties) ? node with { Properties = properties } : node)];
+        if (rows[0].Found is not { } found || found == rows.Count)
+            return page with { Nodes = nodes };
+        var count = nodes.FindIndex(node => node.Id == rows[^1].Id) + 1;
+        return new(nodes[..count], nodes[count - 1].Name);
     }
 
     /// <summary>Why a node that came by its id is not live.</summary>

@@ -7,7 +7,6 @@ namespace Kosha.WebDav.Methods;
 /// <summary>A folder as a plain page of links, for people who open the drive in a browser; streamed.</summary>
 internal sealed class FolderIndex(NodeTree tree)
 {
-    private const int PageSize = 1000;
     private const string Html = "text/html; charset=utf-8";
 
     // No script, no form, no frame; names are escaped besides.
@@ -25,18 +24,14 @@ internal sealed class FolderIndex(NodeTree tree)
         using var output = new XmlOutput(response, Html);
         Begin(output, request.Path);
         var href = DavUrl.Href(request.Path, isFolder: true);
-        string? after = null;
-        do
+        await foreach (var page in tree.PagesAsync(request.Caller, folder.Id, ListedDetails.None, request.Aborted))
         {
-            var page = await tree.ListAsync(request.Caller, folder.Id, after, PageSize, false, request.Aborted);
-            foreach (var node in page.Nodes)
+            foreach (var node in page)
             {
                 Row(output, href, node);
                 await output.FlushIfFullAsync(request.Aborted);
             }
-            after = page.Next;
         }
-        while (after is not null);
         output.Raw("</table></body></html>\n"u8);
         await output.CompleteAsync(request.Aborted);
     }

@@ -13,8 +13,6 @@ internal sealed class FolderListing(
     XmlOutput output,
     WebDavOptions options)
 {
-    private const int PageSize = 2000;
-
     private readonly bool isDeep = request.Depth != Depth.One;
     private readonly Queue<Pending> pending = [];
     private int entries;
@@ -48,12 +46,9 @@ internal sealed class FolderListing(
     private async Task<bool> WriteFolderAsync(Folder folder, ResponseEntry entry)
     {
         var locksOfChildren = await FindLocksAsync(folder);
-        string? after = null;
-        do
+        await foreach (var page in tree.PagesAsync(request.Caller, folder.Id, selection.Details, request.Aborted))
         {
-            var page = await tree.ListAsync(
-                request.Caller, folder.Id, after, PageSize, selection.NeedsDigests, request.Aborted);
-            foreach (var child in page.Nodes)
+            foreach (var child in page)
             {
                 if (isDeep && ++entries > options.MaxInfiniteEntries)
                     return false;
@@ -64,9 +59,7 @@ internal sealed class FolderListing(
                     pending.Enqueue(new(child.Id, folder.Path, folder.Href, child.Name, Deep(entry.Locks)));
                 await output.FlushIfFullAsync(request.Aborted);
             }
-            after = page.Next;
         }
-        while (after is not null);
         return true;
     }
 

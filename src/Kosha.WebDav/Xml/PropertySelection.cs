@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kosha.Storage.Tree;
 
 namespace Kosha.WebDav.Xml;
 
@@ -43,14 +44,17 @@ internal sealed class PropertySelection
         mayBeDead = withAllDead || Array.Exists(wanted, one => one.MayBeDead);
         NeedsLocks = Wants("lockdiscovery");
         NeedsQuota = !namesOnly && (Wants("quota-used-bytes") || Wants("quota-available-bytes"));
-        NeedsDigests = Array.Exists(wanted, one => one.Name == PropertyName.OwnCloud("checksums"));
+        var needsDigests = Array.Exists(wanted, one => one.Name == PropertyName.OwnCloud("checksums"));
+        Details = (needsDigests ? ListedDetails.Digests : ListedDetails.None)
+            | (mayBeDead ? ListedDetails.Properties : ListedDetails.None);
     }
 
     public bool NeedsLocks { get; }
 
     public bool NeedsQuota { get; }
 
-    public bool NeedsDigests { get; }
+    /// <summary>What must be read of each member of a folder.</summary>
+    public ListedDetails Details { get; }
 
     public static PropertySelection For(PropFindBody body, bool isExplorer) => body.Kind switch
     {

@@ -88,25 +88,32 @@ public sealed class CrashTests(SharedPostgres postgres)
     [Theory]
     [InlineData("sweep.condemned")]
     [InlineData("sweep.row-removed")]
+    [InlineData("deletions.raised")]
     [InlineData("sweep.object-deleted")]
     public async Task A_sweep_that_was_killed_is_taken_up_by_the_next_one(string step)
     {
         var connectionString = await (await postgres.Durable).NewEmptyDatabaseAsync();
         await using var kosha = await KoshaProcess.StartNewAsync(("Database:ConnectionString", connectionString));
-        using var drive = await kosha.NewDriveAsync();
-        for (var number = 0; number < 4; number++)
-            (await drive.PutAsync("file", $"content {number}")).Must(201, 204);
+        var user = await kosha.NewUserAsync();
+        using (var drive = kosha.Drive(user))
+        {
+            for (var number = 0; number < 4; number++)
+                (await drive.PutAsync("file", $"content {number}")).Must(201, 204);
+        }
         if (step != "sweep.condemned")
             await SweepAsync(kosha);
-        kosha.CrashAt = $"{step} {(step == "sweep.condemned" ? 1 : 2)}";
+        kosha.CrashAt = $"{step} {(step is "sweep.condemned" or "deletions.raised" ? 1 : 2)}";
         Assert.NotEqual(0, (await kosha.CommandAsync(Sweep)).ExitCode);
         kosha.CrashAt = null;
         (await kosha.CommandAsync("fsck")).MustSucceed();
+        await kosha.StopAsync();
+        await kosha.StartAsync();
         // As if the time had passed after which a dead sweep is followed.
         await Sql.ExecuteAsync(connectionString, "delete from leases");
         await SweepAsync(kosha);
         await AssertNoOrphansAsync(kosha);
-        Assert.Equal("content 3", (await drive.GetAsync("file")).Must(200).Text);
+        using (var drive = kosha.Drive(user))
+            Assert.Equal("content 3", (await drive.GetAsync("file")).Must(200).Text);
         await kosha.StopAsync();
     }
 

@@ -58,6 +58,22 @@ public sealed class StartTests
     }
 
     [Fact]
+    public async Task A_blob_folder_that_root_has_put_back_is_Kosha_s_again()
+    {
+        using var folder = new TestFolder();
+        await using var kosha = await KoshaProcess.StartNewAsync(("Blobs:Directory", folder["blobs"]));
+        using (var drive = kosha.AdminDrive())
+            (await drive.PutAsync("file", "content")).Must(201);
+        await kosha.StopAsync();
+        if (Environment.IsPrivilegedProcess)
+            (await Tool.RunAsync("chown", "--recursive", "root:root", folder["blobs"])).MustSucceed();
+        await kosha.StartAsync();
+        using (var drive = kosha.AdminDrive())
+            Assert.Equal("content", (await drive.GetAsync("file")).Must(200).Text);
+        await kosha.StopAsync();
+    }
+
+    [Fact]
     public async Task A_missing_Postgres_names_the_package_to_install()
     {
         await using var kosha = new KoshaProcess { WithoutPostgres = true };

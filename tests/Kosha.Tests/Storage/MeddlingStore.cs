@@ -3,7 +3,9 @@ using Kosha.Storage.Blobs;
 
 namespace Kosha.Tests.Storage;
 
-/// <summary>The real store, with something happening after a put or a look, or before a read.</summary>
+/// <summary>
+/// The real store, with something happening after a put, a look or a list, or before a read or a new identity.
+/// </summary>
 public sealed class MeddlingStore(IBlobStore store) : IBlobStore
 {
     public Func<int, Task> AfterPut { get; init; } = _ => Task.CompletedTask;
@@ -13,6 +15,8 @@ public sealed class MeddlingStore(IBlobStore store) : IBlobStore
     public Func<string, Task> AfterFindSize { get; init; } = _ => Task.CompletedTask;
 
     public Func<Task> AfterList { get; init; } = () => Task.CompletedTask;
+
+    public Func<Task> BeforePutIdentity { get; init; } = () => Task.CompletedTask;
 
     public int Puts { get; private set; }
 
@@ -54,6 +58,9 @@ public sealed class MeddlingStore(IBlobStore store) : IBlobStore
 
     public Task<StoreIdentity?> FindIdentityAsync(CancellationToken ct) => store.FindIdentityAsync(ct);
 
-    public Task<bool> PutIdentityAsync(StoreIdentity identity, bool replace, CancellationToken ct) =>
-        store.PutIdentityAsync(identity, replace, ct);
+    public async Task<bool> PutIdentityAsync(StoreIdentity identity, bool replace, CancellationToken ct)
+    {
+        await BeforePutIdentity();
+        return await store.PutIdentityAsync(identity, replace, ct);
+    }
 }

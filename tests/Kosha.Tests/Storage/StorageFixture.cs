@@ -50,7 +50,7 @@ public sealed class StorageFixture(SharedPostgres postgres) : IAsyncLifetime
         Installation = new(Database);
         Spools = new(SpoolPath, maxBytes: 1L << 30);
         Vault = new(Database, Tree, Store, Spools);
-        await Store.CheckAsync(CancellationToken.None);
+        Store.Create();
         Assert.Null(await Installation.ClaimStoreAsync(Store, CancellationToken.None));
         Spools.Prepare();
     }
@@ -133,6 +133,7 @@ public sealed class StorageFixture(SharedPostgres postgres) : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        Store.Dispose();
         await Database.DisposeAsync();
         folder.Dispose();
     }

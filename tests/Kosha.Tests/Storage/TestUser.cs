@@ -65,7 +65,7 @@ public sealed class TestUser(StorageFixture storage, Caller caller, long planId)
     public async Task<string[]> NamesAsync(string folder = "")
     {
         var id = (await GetAsync(folder)).Id;
-        var page = await storage.Tree.ListAsync(caller, id, null, 10_000, false, None);
+        var page = await storage.Tree.ListAsync(caller, id, null, 10_000, ListedDetails.Properties, None);
         return [.. page.Nodes.Select(node => node.Name)];
     }
 

@@ -177,8 +177,8 @@ public sealed class VaultBlobTests(StorageFixture storage) : IClassFixture<Stora
         await user.PutAsync("file", "old");
         await using var disk = await SmallDisk.MountAsync(megabytes: 2);
         var spools = new SpoolFolder(disk.NewFolder("spool"), maxBytes: 1L << 30);
-        var store = new DiskBlobStore(disk.NewFolder("blobs"));
-        await store.CheckAsync(CancellationToken.None);
+        using var store = new DiskBlobStore(disk.NewFolder("blobs"));
+        store.Create();
         var vault = storage.VaultOn(store, spools);
         foreach (var announced in (long?[])[null, 8_000_000])
         {

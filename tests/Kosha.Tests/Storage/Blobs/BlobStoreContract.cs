@@ -17,12 +17,12 @@ public abstract class BlobStoreContract : IDisposable
         spools.Prepare();
     }
 
-    /// <summary>Empty.</summary>
+    /// <summary>Empty and ready for use.</summary>
     protected abstract IBlobStore Store { get; }
 
     protected TestFolder Folder => folder;
 
-    public void Dispose()
+    public virtual void Dispose()
     {
         folder.Dispose();
         GC.SuppressFinalize(this);
@@ -65,7 +65,6 @@ public abstract class BlobStoreContract : IDisposable
     [InlineData(3_000_000)]
     public async Task Bytes_come_back_whole_and_in_part(int size)
     {
-        await Store.CheckAsync(CancellationToken.None);
         var content = Content(size);
         var key = await PutAsync(content);
         Assert.Equal(size, await Store.FindSizeAsync(key, CancellationToken.None));
@@ -76,7 +75,6 @@ public abstract class BlobStoreContract : IDisposable
     [Fact]
     public async Task Generations_are_objects_of_their_own()
     {
-        await Store.CheckAsync(CancellationToken.None);
         var (first, second) = (await PutAsync(Content(10)), await PutAsync(Content(10), generation: 2));
         Assert.NotEqual(first, second);
         await Store.DeleteAsync(first, CancellationToken.None);
@@ -87,7 +85,6 @@ public abstract class BlobStoreContract : IDisposable
     [Fact]
     public async Task What_is_not_there_is_damaged_to_read_and_nothing_to_delete()
     {
-        await Store.CheckAsync(CancellationToken.None);
         var key = Store.Key(new(new byte[BlobId.ByteLength]), 1);
         Assert.Null(await Store.FindSizeAsync(key, CancellationToken.None));
         Assert.Equal(StorageFault.Damaged, await TestUser.FaultAsync(() => ReadAsync(key, 0, 1)));
@@ -97,7 +94,6 @@ public abstract class BlobStoreContract : IDisposable
     [Fact]
     public async Task Too_few_bytes_are_an_error_while_reading()
     {
-        await Store.CheckAsync(CancellationToken.None);
         var key = await PutAsync(Content(10));
         await Assert.ThrowsAsync<IOException>(() => ReadAsync(key, 0, 11));
     }
@@ -105,7 +101,6 @@ public abstract class BlobStoreContract : IDisposable
     [Fact]
     public async Task Every_object_is_listed_once()
     {
-        await Store.CheckAsync(CancellationToken.None);
         string[] keys = [await PutAsync(Content(1)), await PutAsync(Content(2)), await PutAsync(Content(300_000))];
         var listed = new List<StoredObject>();
         await foreach (var stored in Store.ListAsync(CancellationToken.None))
@@ -118,7 +113,6 @@ public abstract class BlobStoreContract : IDisposable
     [Fact]
     public async Task Many_puts_and_reads_of_one_key_at_once_see_whole_bytes()
     {
-        await Store.CheckAsync(CancellationToken.None);
         foreach (var size in (int[])[1000, 700_000])
         {
             var content = Content(size);
@@ -135,7 +129,6 @@ public abstract class BlobStoreContract : IDisposable
     [Fact]
     public async Task What_was_deleted_can_be_put_again()
     {
-        await Store.CheckAsync(CancellationToken.None);
         var key = await PutAsync(Content(10));
         await Store.DeleteAsync(key, CancellationToken.None);
         Assert.Equal(key, await PutAsync(Content(10)));
@@ -145,7 +138,6 @@ public abstract class BlobStoreContract : IDisposable
     [Fact]
     public async Task A_new_object_ends_what_stood_under_its_key()
     {
-        await Store.CheckAsync(CancellationToken.None);
         await using var wrong = await SpoolAsync(Content(7));
         await using var right = await SpoolAsync(Content(300_000));
         var key = Store.Key(right.Sha256, 1);
@@ -157,7 +149,6 @@ public abstract class BlobStoreContract : IDisposable
     [Fact]
     public async Task Only_keys_of_the_store_s_own_form_are_its_own()
     {
-        await Store.CheckAsync(CancellationToken.None);
         var id = new BlobId(new byte[BlobId.ByteLength]);
         Assert.True(Store.IsBlobKey(Store.Key(id, 1)));
         Assert.True(Store.IsBlobKey(Store.Key(id, 27)));
@@ -169,7 +160,6 @@ public abstract class BlobStoreContract : IDisposable
     [Fact]
     public async Task The_identity_is_written_once_unless_replaced_and_never_listed()
     {
-        await Store.CheckAsync(CancellationToken.None);
         Assert.Null(await Store.FindIdentityAsync(CancellationToken.None));
         var (first, second) = (new StoreIdentity(Guid.NewGuid(), 1, 0), new StoreIdentity(Guid.NewGuid(), 2, 3));
         Assert.True(await Store.PutIdentityAsync(first, replace: false, CancellationToken.None));

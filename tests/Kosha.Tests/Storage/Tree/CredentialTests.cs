@@ -15,8 +15,8 @@ public sealed class CredentialTests(StorageFixture storage) : IClassFixture<Stor
     [
         () => user.FindAsync("file"), () => user.FindAsync("none"), () => user.FindAsync(""),
         () => user.LocksOnAsync("file"),
-        () => storage.Tree.ListAsync(user.Caller, folder.Id, null, 10, false, None),
-        () => storage.Tree.ListAsync(user.Caller, folder.Id, null, 10, true, None),
+        () => storage.Tree.ListAsync(user.Caller, folder.Id, null, 10, ListedDetails.Properties, None),
+        () => storage.Tree.ListAsync(user.Caller, folder.Id, null, 10, ListedDetails.Digests, None),
         () => storage.Tree.CheckAsync(user.Caller, At("file"), WriteConditions.None, None),
         () => storage.Usage.QuotaAsync(user.Caller, None),
         () => user.PutAsync("file", "x"), () => user.PutAsync("new", "x"), () => user.MakeFolderAsync("new"),

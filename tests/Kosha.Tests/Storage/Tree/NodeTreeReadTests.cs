@@ -35,8 +35,8 @@ public sealed class NodeTreeReadTests(StorageFixture storage) : IClassFixture<St
         await one.PutAsync("private/file", "content");
         Assert.Null(await other.FindAsync("private/file"));
         var folder = await one.GetAsync("private");
-        await RefusedAsync(
-            StorageFault.NotFound, () => storage.Tree.ListAsync(other.Caller, folder.Id, null, 10, false, None));
+        await RefusedAsync(StorageFault.NotFound,
+            () => storage.Tree.ListAsync(other.Caller, folder.Id, null, 10, ListedDetails.None, None));
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public sealed class NodeTreeReadTests(StorageFixture storage) : IClassFixture<St
         do
         {
             page = await storage.Tree.ListAsync(
-                user.Caller, folder.Id, found.LastOrDefault(), 3, withDigests: true, None);
+                user.Caller, folder.Id, found.LastOrDefault(), 3, ListedDetails.Digests, None);
             Assert.All(page.Nodes, node => Assert.Equal(20, node.Sha1!.Length));
             found.AddRange(page.Nodes.Select(node => node.Name));
         }
@@ -76,10 +76,13 @@ public sealed class NodeTreeReadTests(StorageFixture storage) : IClassFixture<St
                 user.Caller, NodePath.FromEncoded(name), changes, WriteConditions.None, None);
         }
         var folder = await user.GetAsync("f");
-        var first = await storage.Tree.ListAsync(user.Caller, folder.Id, null, 2000, false, None);
+        var first = await storage.Tree.ListAsync(user.Caller, folder.Id, null, 2000, ListedDetails.Properties, None);
         Assert.InRange(first.Nodes.Count, 50, 79);
-        var rest = await storage.Tree.ListAsync(user.Caller, folder.Id, first.Next, 2000, false, None);
+        var rest = await storage.Tree.ListAsync(
+            user.Caller, folder.Id, first.Next, 2000, ListedDetails.Properties, None);
         Assert.Equal(80, first.Nodes.Count + rest.Nodes.Count);
+        Assert.All(
+            [.. first.Nodes, .. rest.Nodes], node => Assert.Contains(xml, node.Properties!, StringComparison.Ordinal));
         Assert.Null(rest.Next);
     }
 
@@ -101,10 +104,12 @@ public sealed class NodeTreeReadTests(StorageFixture storage) : IClassFixture<St
         foreach (var name in (string[])["1", "2", "3"])
             await user.PutAsync($"a/f/{name}", name);
         var folder = await user.GetAsync("a/f");
-        Assert.Equal(2, (await storage.Tree.ListAsync(user.Caller, folder.Id, null, 2, false, None)).Nodes.Count);
+        var page = await storage.Tree.ListAsync(user.Caller, folder.Id, null, 2, ListedDetails.Properties, None);
+        Assert.Equal(2, page.Nodes.Count);
         await user.TrashAsync("a");
         await RefusedAsync(
-            StorageFault.NotFound, () => storage.Tree.ListAsync(user.Caller, folder.Id, "2", 2, true, None));
+            StorageFault.NotFound,
+            () => storage.Tree.ListAsync(user.Caller, folder.Id, "2", 2, ListedDetails.Digests, None));
     }
 
     [Fact]

@@ -55,8 +55,8 @@ public sealed class IdentityTests(SharedPostgres postgres) : StorageTest(postgre
     public async Task A_store_that_lost_its_identity_is_refused()
     {
         // As it is when the disk is not mounted.
-        var empty = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "elsewhere"));
-        await empty.CheckAsync(CancellationToken.None);
+        using var empty = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "elsewhere"));
+        empty.Create();
         Assert.Contains("mounted", await ClaimAsync(empty));
         await AssertAdoptedAsync(empty);
     }
@@ -104,8 +104,8 @@ public sealed class IdentityTests(SharedPostgres postgres) : StorageTest(postgre
     {
         await User.PutAsync("file", "content");
         await Storage.ExecuteAsync("update installation set store_claimed_at = null");
-        var unmounted = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "elsewhere"));
-        await unmounted.CheckAsync(CancellationToken.None);
+        using var unmounted = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "elsewhere"));
+        unmounted.Create();
         Assert.Contains("mounted", await ClaimAsync(unmounted));
         Assert.Null(await unmounted.FindIdentityAsync(CancellationToken.None));
     }
@@ -125,11 +125,66 @@ public sealed class IdentityTests(SharedPostgres postgres) : StorageTest(postgre
     }
 
     [Fact]
+    public async Task A_copy_of_the_store_from_before_a_deletion_is_refused()
+    {
+        await User.PutAsync("file", "content");
+        await User.PutAsync("file", "");
+        var copy = Storage.BlobFolder + ".copy";
+        (await Tool.RunAsync("cp", "--archive", Storage.BlobFolder, copy)).MustSucceed();
+        for (var sweep = 0; sweep < 3; sweep++)
+            await Storage.SweepAsync();
+        await User.PutAsync("file", "newer content");
+        Directory.Delete(Storage.BlobFolder, recursive: true);
+        Directory.Move(copy, Storage.BlobFolder);
+        Assert.Contains("store is a restored copy", await ClaimAsync(Storage.Store));
+        await AssertAdoptedAsync(Storage.Store);
+    }
+
+    [Fact]
+    public async Task Sweeps_that_die_before_they_tell_the_store_leave_it_this_database_s_own()
+    {
+        var dying = new MeddlingStore(Storage.Store) { BeforePutIdentity = () => throw new IOException("died") };
+        await User.PutAsync("file", "content");
+        await User.PutAsync("file", "");
+        await Storage.SweepAsync();
+        for (var death = 0; death < 5; death++)
+        {
+            await Assert.ThrowsAsync<IOException>(() => Storage.SweepAsync(dying));
+            Assert.Null(await ClaimAsync(Storage.Store));
+        }
+        Assert.Equal(1, (await Storage.SweepAsync()).Deleted);
+        await AssertSameDeletionsAsync(6);
+    }
+
+    [Fact]
+    public async Task Two_that_tell_the_store_in_the_wrong_order_leave_it_the_newer_number()
+    {
+        var others = 1;
+        var overtaken = new MeddlingStore(Storage.Store)
+        {
+            BeforePutIdentity = () => others-- > 0
+                ? Storage.ExecuteAsync("update installation set deletions = deletions + 1") : Task.CompletedTask,
+        };
+        await User.PutAsync("file", "content");
+        await User.PutAsync("file", "");
+        await Storage.SweepAsync();
+        await Storage.SweepAsync(overtaken);
+        await AssertSameDeletionsAsync(2);
+    }
+
+    private async Task AssertSameDeletionsAsync(long expected)
+    {
+        var state = await Storage.Installation.StateAsync(CancellationToken.None);
+        Assert.Equal((expected, expected), (state.Deletions, state.StoredDeletions));
+        Assert.Equal(state.Identity, await Storage.Store.FindIdentityAsync(CancellationToken.None));
+    }
+
+    [Fact]
     public async Task A_disk_s_own_folder_at_its_mount_point_is_no_content()
     {
         await Storage.ExecuteAsync("update installation set store_claimed_at = null");
-        var fresh = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "fresh"));
-        await fresh.CheckAsync(CancellationToken.None);
+        using var fresh = new DiskBlobStore(Path.Combine(Storage.BlobFolder, "fresh"));
+        fresh.Create();
         var folder = Directory.CreateDirectory(Path.Combine(Storage.BlobFolder, "fresh", "lost+found"));
         await File.WriteAllTextAsync(Path.Combine(folder.FullName, "#12"), "x");
         Assert.Null(await ClaimAsync(fresh));
