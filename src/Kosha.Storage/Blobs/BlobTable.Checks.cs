@@ -6,7 +6,7 @@ namespace Kosha.Storage.Blobs;
 internal sealed partial class BlobTable
 {
     private const string SqlStored = """
-        select id, sha256, size, state, object_key from blobs
+        select id, sha256, size, state, object_key, touched_at from blobs
         where id > @after and state <> 'storing' order by id limit @limit
         """;
 
@@ -16,14 +16,20 @@ internal sealed partial class BlobTable
             new(SqlStored, new { after, limit }, cancellationToken: ct))).AsList(), ct);
 
     private const string SqlNamedOrStored = $"""
-        select b.id, b.sha256, b.size, b.state, b.object_key from blobs b
+        select b.id, b.sha256, b.size, b.state, b.object_key, b.touched_at, o.doomed_at is not null as is_doomed
+        from blobs b join blob_objects o on o.key = b.object_key
         where b.id > @after and (b.state <> 'storing' or {IsNamed}) order by b.id limit @limit
         """;
 
-    /// <summary>The same with those that are named although they were never stored, which must not be.</summary>
-    public Task<List<BlobRow>> NamedOrStoredAsync(long after, int limit, CancellationToken ct) =>
-        database.ReadAsync(async connection => (await connection.QueryAsync<BlobRow>(
-            new(SqlNamedOrStored, new { after, limit }, cancellationToken: ct))).AsList(), ct);
+    /// <summary>
+    /// The same with those that are named although they were never stored, and whether the key is doomed: neither must
+    /// be.
+    /// </summary>
+    public Task<List<(BlobRow Blob, bool IsDoomed)>> NamedOrStoredAsync(
+        long after, int limit, CancellationToken ct) =>
+        database.ReadAsync(async connection => (await connection.QueryAsync<BlobRow, bool, (BlobRow, bool)>(
+            new(SqlNamedOrStored, new { after, limit }, cancellationToken: ct),
+            (blob, isDoomed) => (blob, isDoomed), splitOn: "is_doomed")).AsList(), ct);
 
     private const string SqlCount = "select count(*) from blobs where state <> 'storing'";
 
@@ -31,7 +37,9 @@ internal sealed partial class BlobTable
         connection.ExecuteScalarAsync<long>(new(SqlCount, cancellationToken: ct)), ct);
 
     private const string SqlIsStill = """
-        select exists (select from blobs where id = @Id and object_key = @ObjectKey and state = @State)
+        select exists (
+            select from blobs
+            where id = @Id and object_key = @ObjectKey and state = @State and touched_at = @TouchedAt)
         """;
 
     /// <summary>Whether the row is as it was read; what changed meanwhile proves nothing.</summary>
@@ -40,12 +48,13 @@ internal sealed partial class BlobTable
 
     private const string SqlSetDamaged = """
         update blobs b set state = 'damaged'
-        where b.id = @Id and b.object_key = @ObjectKey and b.state = @State and b.state <> 'damaged'
+        where b.id = @Id and b.object_key = @ObjectKey and b.state = @State and b.touched_at = @TouchedAt
+          and b.state <> 'damaged'
         """;
 
     /// <summary>
     /// The bytes are proven to be missing or wrong. Reads fail loudly from here on, and the next upload of the content
-    /// heals every file that has it. False if the row changed meanwhile.
+    /// heals every file that has it. False if the row changed meanwhile, or somebody put its bytes again.
     /// </summary>
     public async Task<bool> SetDamagedAsync(BlobRow blob, CancellationToken ct) =>
         await database.WriteAsync(transaction =>

@@ -3,8 +3,9 @@ using Npgsql;
 
 namespace Kosha.Storage.Blobs;
 
-/// <summary>A key and what the blob under it must be.</summary>
-internal sealed record BlobRow(long Id, byte[] Sha256, long Size, string State, string ObjectKey);
+/// <summary>A key, what the blob under it must be, and when it was last named after its bytes were put.</summary>
+internal sealed record BlobRow(
+    long Id, byte[] Sha256, long Size, string State, string ObjectKey, DateTime TouchedAt);
 
 /// <summary>
 /// The end of blobs that nothing names: condemned, and a grace time later their row goes first, then the object.

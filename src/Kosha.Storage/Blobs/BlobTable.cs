@@ -116,10 +116,19 @@ internal sealed partial class BlobTable(Database database)
 
     // Naming ----------------------------------------------------------------------------------------------------------
 
-    /// <summary>Nothing but these two may become live: what was found damaged since then has other bytes.</summary>
-    private const string SqlMakeLive = """
+    /// <summary>What was found damaged since then has other bytes, and must not become live.</summary>
+    private const string SqlAcquitBlob = """
         update blobs set state = 'live', condemned_at = null, touched_at = now()
-        where id = @BlobId and object_key = @Key and state in ('storing', 'condemned');
+        where id = @BlobId and object_key = @Key and state = 'condemned';
+        """;
+
+    /// <summary>
+    /// The bytes were put. A row that was live all the time is written, too: a check that missed the bytes before must
+    /// not mark it as damaged after.
+    /// </summary>
+    private const string SqlMakeStored = """
+        update blobs set state = 'live', condemned_at = null, touched_at = now()
+        where id = @BlobId and object_key = @Key and state <> 'damaged';
         """;
 
     /// <summary>
@@ -150,12 +159,13 @@ internal sealed partial class BlobTable(Database database)
     /// <summary>
     /// Part of the naming transaction, before the node's row: its foreign key shares the blob's row, and two who share
     /// it could not both go on to change it. Anything but true: the blob changed since it was claimed, and must be
-    /// claimed again. A live row, perhaps in use by many, is not written.
+    /// claimed again. A live row, perhaps in use by many, is not written unless its bytes were put.
     /// </summary>
     internal static string SqlName(ClaimKind kind) => kind switch
     {
         ClaimKind.Live => SqlIsLive,
+        ClaimKind.Condemned => SqlAcquitBlob + SqlIsLive,
         ClaimKind.Heal => SqlHeal + SqlIsLive,
-        _ => SqlMakeLive + SqlIsLive,
+        _ => SqlMakeStored + SqlIsLive,
     };
 }

@@ -63,7 +63,7 @@ internal sealed class StoreListing(Database database)
         connection.ExecuteScalarAsync<long>(new(SqlCount, cancellationToken: ct)), ct);
 
     private const string SqlWithoutObject = """
-        select b.id, b.sha256, b.size, b.state, b.object_key from blobs b
+        select b.id, b.sha256, b.size, b.state, b.object_key, b.touched_at from blobs b
         join blob_objects o on o.key = b.object_key and o.store = @store
         left join store_listing l on l.key = b.object_key
         where b.id > @after and b.state in ('live', 'condemned') and b.touched_at < @start

@@ -96,6 +96,12 @@ public sealed partial class NodeTree
             _ = to.Folder;
     }
 
+    /// <summary>
+    /// For a statement that goes down a tree of some million rows; whoever waits for the user's lock meanwhile is told
+    /// to try again.
+    /// </summary>
+    private const int TreePatienceSeconds = 600;
+
     private const string SqlIsTooDeep = """
         with recursive down as (
             select n.id, @Depth as depth from file_nodes n where n.id = @Id
@@ -107,7 +113,7 @@ public sealed partial class NodeTree
         select exists (select from down where depth > @MaxDepth)
         """;
 
-    /// <summary>What goes further down must not end below the deepest path that a URL may have.</summary>
+    /// <summary>What moves further down must not end below the deepest path that a URL may have.</summary>
     private static async Task RequireReachableAsync(
         NpgsqlTransaction transaction, Place from, Place to, CancellationToken ct)
     {
@@ -115,10 +121,12 @@ public sealed partial class NodeTree
             return;
         var parameters = new { folder.Id, to.Path.Depth, NodePath.MaxDepth };
         if (await transaction.Connection!.ExecuteScalarAsync<bool>(
-            new(SqlIsTooDeep, parameters, transaction, cancellationToken: ct)))
-            throw new StorageException(
-                StorageFault.InvalidName, $"Below {to.Path} the tree would have more than {NodePath.MaxDepth} levels.");
+            new(SqlIsTooDeep, parameters, transaction, TreePatienceSeconds, cancellationToken: ct)))
+            throw TooDeep(to);
     }
+
+    private static StorageException TooDeep(Place to) => new(
+        StorageFault.InvalidName, $"Below {to.Path} the tree would have more than {NodePath.MaxDepth} levels.");
 
     private static StorageException Cycle(NodePath source, NodePath target) => new(StorageFault.Cycle,
         source.Equals(target)
@@ -150,13 +158,14 @@ public sealed partial class NodeTree
             from below b cross join lateral (select f.* from file_nodes f where f.id = b.id limit 1) n
             returning size
         )
-        select count(*) as nodes, coalesce(sum(size), 0)::bigint as bytes from copied
+        select count(*) as nodes, coalesce(sum(size), 0)::bigint as bytes, (select max(depth) from below) as levels
+        from copied
         """;
 
-    /// <summary>Some million rows; whoever waits for the user's lock meanwhile is told to try again.</summary>
-    private const int CopyPatienceSeconds = 600;
-
-    private sealed record CopiedRows(long Nodes, long Bytes);
+    /// <param name="Nodes">How many.</param>
+    /// <param name="Bytes">Their sizes, together.</param>
+    /// <param name="Levels">Of folders and files below the copied node.</param>
+    private sealed record CopiedRows(long Nodes, long Bytes, int Levels);
 
     /// <summary>
     /// Copies a node, with <paramref name="deep"/> all below it: rows only, no bytes, one statement. What stands at the
@@ -176,7 +185,6 @@ public sealed partial class NodeTree
             if (target.Contains(source) || (deep && source.Contains(target)))
                 throw Cycle(source, target);
             await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
-            await RequireReachableAsync(transaction, from, to, ct);
             if (!node.IsFolder && to.Node is { IsFolder: false })
                 await CopyOverFileAsync(transaction, node, to.Node, modifiedAt, ct);
             else
@@ -201,7 +209,9 @@ public sealed partial class NodeTree
             node.Id, folderId = to.Folder.Id, to.Path.Name, folded = NodePath.Fold(to.Path.Name), deep, modifiedAt,
         };
         var copied = await transaction.Connection!.QuerySingleAsync<CopiedRows>(
-            new(SqlCopy, parameters, transaction, CopyPatienceSeconds, cancellationToken: ct));
+            new(SqlCopy, parameters, transaction, TreePatienceSeconds, cancellationToken: ct));
+        if (to.Path.Depth + copied.Levels > NodePath.MaxDepth)
+            throw TooDeep(to);
         await UsageTable.ChargeAsync(transaction, node.UserId, copied.Bytes, copied.Nodes, ct);
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Dapper;
 using Kosha.Storage.Accounts;
 using Npgsql;
@@ -18,11 +19,8 @@ public sealed partial class NodeTree(Database database)
     /// <summary>Tree writes of one user at once; more would only wait, each with a connection in its hand.</summary>
     private const int TurnsPerUser = 8;
 
-    /// <summary>Users share turns by their ids, so that the tables need no upkeep.</summary>
-    private const int TurnTables = 64;
-
-    private readonly SemaphoreSlim[] turns =
-        [.. Enumerable.Range(0, TurnTables).Select(_ => new SemaphoreSlim(TurnsPerUser))];
+    /// <summary>By user's id. They stay: there are no more of them than users.</summary>
+    private readonly ConcurrentDictionary<long, SemaphoreSlim> turns = [];
 
     /// <summary>Columns of a <see cref="FileNode"/>, for a table named n.</summary>
     private const string Columns = SmallColumns + ", n.properties";
@@ -125,7 +123,7 @@ public sealed partial class NodeTree(Database database)
         Caller caller, NodePath[] paths, WriteConditions conditions,
         Func<NpgsqlTransaction, Place[], Hold, Task<T>> work, CancellationToken ct)
     {
-        var turn = turns[caller.UserId % TurnTables];
+        var turn = turns.GetOrAdd(caller.UserId, _ => new(TurnsPerUser));
         await turn.WaitAsync(ct);
         try
         {

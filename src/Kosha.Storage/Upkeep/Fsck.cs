@@ -16,7 +16,8 @@ public sealed record FsckOptions
 /// <summary>
 /// Checks invariants 2 to 7 on a running system (1 is a matter of the server's settings, without which no installation
 /// opens, and of the disk). Without <see cref="FsckOptions.Repair"/> it changes nothing, and it
-/// never deletes. What changes meanwhile is looked at twice before it is called broken.
+/// never deletes. What changes meanwhile is looked at twice before it is called broken; what cannot be read now is
+/// broken, and the check goes on.
 /// </summary>
 public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
 {
@@ -28,17 +29,12 @@ public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
     /// <summary>Prints a table of checks and figures. True if nothing is broken. Fault: Unavailable.</summary>
     public async Task<bool> RunAsync(FsckOptions options, CancellationToken ct)
     {
-        if (options.Repair)
-        {
-            var mended = await new FsckRepair(database, store).RunAsync(ct);
-            await output.WriteLineAsync($"{mended.Count} things repaired.");
-            await PrintAsync(mended);
-        }
+        var repair = options.Repair ? await RepairAsync(options.Quick, ct) : null;
         await output.WriteLineAsync("result  invariant  check");
         var breaks = await PrintAsync(2, "the store is this installation's", await IdentityAsync(ct));
-        breaks += options.Quick
-            ? await PrintAsync(2, "every blob has its object, of its size", await BrokenBlobsAsync(SizeAsync, ct))
-            : await PrintAsync(2, "every blob has its bytes", await BrokenBlobsAsync(BytesAsync, ct));
+        breaks += await PrintAsync(
+            2, options.Quick ? "every blob has its object, of its size" : "every blob has its bytes",
+            repair?.Unreadable ?? await BrokenBlobsAsync(options.Quick, ct));
         var (foreign, strange) = await WithoutRowAsync(ct);
         breaks += await PrintAsync(3, "every object has a row", foreign);
         foreach (var check in FsckRows.Checks)
@@ -48,17 +44,31 @@ public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
         return breaks == 0;
     }
 
+    private async Task<RepairResult> RepairAsync(bool quick, CancellationToken ct)
+    {
+        var repair = await new FsckRepair(database, store).RunAsync(quick, ct);
+        await output.WriteLineAsync($"{repair.Mended.Count} things repaired.");
+        await PrintAsync(repair.Mended);
+        return repair;
+    }
+
     private async Task<Findings> IdentityAsync(CancellationToken ct)
     {
         var found = new Findings();
         var state = await new InstallationTable(database).StateAsync(ct);
-        if (await InstallationTable.ProblemAsync(state, store, ct) is { } problem)
-            found.Add(problem);
+        try
+        {
+            if (await InstallationTable.ProblemAsync(state, store, ct) is { } problem)
+                found.Add(problem);
+        }
+        catch (Exception e) when (ObjectCheck.IsUnreadable(e))
+        {
+            found.Add(e.Message);
+        }
         return found;
     }
 
-    private async Task<Findings> BrokenBlobsAsync(
-        Func<BlobRow, CancellationToken, Task<string?>> problemOf, CancellationToken ct)
+    private async Task<Findings> BrokenBlobsAsync(bool quick, CancellationToken ct)
     {
         var broken = new Findings();
         var after = 0L;
@@ -66,7 +76,8 @@ public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
         {
             foreach (var blob in page)
             {
-                if (blob.State != "damaged" && await problemOf(blob, ct) is { } problem
+                if (blob.State != "damaged"
+                    && (await ObjectCheck.LookAsync(store, blob, quick, ct)).Problem is { } problem
                     && await blobs.IsStillAsync(blob, ct))
                     broken.Add($"blob {blob.Id} ({blob.ObjectKey}): {problem}");
             }
@@ -75,44 +86,35 @@ public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
         return broken;
     }
 
-    private async Task<string?> SizeAsync(BlobRow blob, CancellationToken ct)
-    {
-        var size = await store.FindSizeAsync(blob.ObjectKey, ct);
-        return size == blob.Size ? null : $"{size?.ToString(CultureInfo.InvariantCulture) ?? "no"} bytes in the store";
-    }
-
-    private async Task<string?> BytesAsync(BlobRow blob, CancellationToken ct)
-    {
-        try
-        {
-            return await ObjectCheck.ProblemAsync(store, blob, ct);
-        }
-        catch (Exception e) when (e is IOException or StorageException { Fault: StorageFault.Unavailable })
-        {
-            return $"cannot be read: {e.Message}";
-        }
-    }
-
     /// <summary>
     /// Objects under keys of Kosha's form without a row, which break a promise; and all others, which are not Kosha's.
     /// </summary>
     private async Task<(Findings Foreign, Findings Strange)> WithoutRowAsync(CancellationToken ct)
     {
         var (foreign, strange) = (new Findings(), new Findings());
-        await foreach (var page in store.ListAsync(ct).Chunk(PageSize).WithCancellation(ct))
+        try
         {
-            var keys = Array.ConvertAll(page, stored => stored.Key);
-            foreach (var key in await rows.WithoutRowAsync(keys, ct))
-            {
-                if (!store.IsBlobKey(key))
-                    strange.Add(key);
-                // Listed before its row went, an object is gone by now.
-                else if (await store.FindSizeAsync(key, ct) is not null
-                    && (await rows.WithoutRowAsync([key], ct)).Count > 0)
-                    foreign.Add($"{key}: 'kosha blobs reconcile' removes it");
-            }
+            await foreach (var page in store.ListAsync(ct).Chunk(PageSize).WithCancellation(ct))
+                await SortAsync(page, foreign, strange, ct);
+        }
+        catch (Exception e) when (ObjectCheck.IsUnreadable(e))
+        {
+            foreign.Add($"the store cannot be listed whole: {e.Message}");
         }
         return (foreign, strange);
+    }
+
+    private async Task SortAsync(StoredObject[] page, Findings foreign, Findings strange, CancellationToken ct)
+    {
+        foreach (var key in await rows.WithoutRowAsync(Array.ConvertAll(page, stored => stored.Key), ct))
+        {
+            if (!store.IsBlobKey(key))
+                strange.Add(key);
+            // Listed before its row went, an object is gone by now.
+            else if (await store.FindSizeAsync(key, ct) is not null
+                && (await rows.WithoutRowAsync([key], ct)).Count > 0)
+                foreign.Add($"{key}: 'kosha blobs reconcile' removes it");
+        }
     }
 
     private async Task PrintFiguresAsync(Findings strange, CancellationToken ct)

@@ -4,21 +4,44 @@ using Kosha.Storage.Blobs;
 
 namespace Kosha.Storage.Upkeep;
 
+/// <summary>What a look at an object came to.</summary>
+/// <param name="Problem">What is wrong; null if it is as it must be.</param>
+/// <param name="IsProven">False: the object cannot be read now, which proves nothing.</param>
+internal readonly record struct ObjectVerdict(string? Problem, bool IsProven);
+
 /// <summary>Whether the bytes in the store are those of the blob's row.</summary>
 internal static class ObjectCheck
 {
     private const int BufferBytes = 1024 * 1024;
 
+    /// <summary>The store, or something in it, cannot be read now.</summary>
+    public static bool IsUnreadable(Exception e) =>
+        e is IOException or StorageException { Fault: StorageFault.Unavailable };
+
     /// <summary>
-    /// Reads and hashes the whole object. Null if it is as it must be, else what is wrong, proven: missing, of another
-    /// size, or of other bytes. An object that cannot be read now proves nothing: <see cref="IOException"/>, or the
-    /// fault Unavailable.
+    /// Whether the object is there and of the blob's size, and unless <paramref name="quick"/> of its bytes, all of
+    /// which are read.
     /// </summary>
-    public static async Task<string?> ProblemAsync(IBlobStore store, BlobRow blob, CancellationToken ct)
+    public static async Task<ObjectVerdict> LookAsync(
+        IBlobStore store, BlobRow blob, bool quick, CancellationToken ct)
     {
-        var size = await FindSizeAsync(store, blob.ObjectKey, ct);
-        if (size != blob.Size)
-            return size is null ? "the object is missing" : $"the object has {size} bytes instead of {blob.Size}";
+        try
+        {
+            var size = await FindSizeAsync(store, blob.ObjectKey, ct);
+            if (size is null)
+                return new("the object is missing", IsProven: true);
+            if (size != blob.Size)
+                return new($"the object has {size} bytes instead of {blob.Size}", IsProven: true);
+            return new(quick ? null : await BytesProblemAsync(store, blob, ct), IsProven: true);
+        }
+        catch (Exception e) when (IsUnreadable(e))
+        {
+            return new($"cannot be read: {e.Message}", IsProven: false);
+        }
+    }
+
+    private static async Task<string?> BytesProblemAsync(IBlobStore store, BlobRow blob, CancellationToken ct)
+    {
         try
         {
             await using var bytes = await store.OpenAsync(blob.ObjectKey, 0, blob.Size, ct);

@@ -69,19 +69,12 @@ public sealed class Scrub(Database database, IBlobStore store)
     {
         tally.Blobs++;
         tally.Bytes += blob.Size;
-        string? problem;
-        try
-        {
-            problem = await ObjectCheck.ProblemAsync(store, blob, ct);
-        }
-        catch (Exception e) when (e is IOException or StorageException { Fault: StorageFault.Unavailable })
-        {
-            tally.Unreadable.Add($"{blob.ObjectKey}: {e.Message}");
-            return;
-        }
-        if (problem is null && blob.State == "damaged" && await blobs.SetWholeAsync(blob, ct))
-            tally.Recovered++;
-        if (problem is not null && await blobs.SetDamagedAsync(blob, ct))
+        var (problem, isProven) = await ObjectCheck.LookAsync(store, blob, quick: false, ct);
+        if (!isProven)
+            tally.Unreadable.Add($"{blob.ObjectKey}: {problem}");
+        else if (problem is not null && await blobs.SetDamagedAsync(blob, ct))
             tally.Damaged.Add($"{blob.ObjectKey}: {problem}");
+        else if (problem is null && blob.State == "damaged" && await blobs.SetWholeAsync(blob, ct))
+            tally.Recovered++;
     }
 }

@@ -1,13 +1,20 @@
+using System.Runtime.CompilerServices;
 using Kosha.Storage.Blobs;
 
 namespace Kosha.Tests.Storage;
 
-/// <summary>The real store, with something happening after a put or before a read or a new identity.</summary>
+/// <summary>
+/// The real store, with something happening after a put, a look or a list, or before a read or a new identity.
+/// </summary>
 public sealed class MeddlingStore(IBlobStore store) : IBlobStore
 {
     public Func<int, Task> AfterPut { get; init; } = _ => Task.CompletedTask;
 
     public Func<string, Task> BeforeOpen { get; init; } = _ => Task.CompletedTask;
+
+    public Func<string, Task> AfterFindSize { get; init; } = _ => Task.CompletedTask;
+
+    public Func<Task> AfterList { get; init; } = () => Task.CompletedTask;
 
     public Func<Task> BeforePutIdentity { get; init; } = () => Task.CompletedTask;
 
@@ -31,11 +38,21 @@ public sealed class MeddlingStore(IBlobStore store) : IBlobStore
         return await store.OpenAsync(key, offset, length, ct);
     }
 
-    public Task<long?> FindSizeAsync(string key, CancellationToken ct) => store.FindSizeAsync(key, ct);
+    public async Task<long?> FindSizeAsync(string key, CancellationToken ct)
+    {
+        var size = await store.FindSizeAsync(key, ct);
+        await AfterFindSize(key);
+        return size;
+    }
 
     public Task DeleteAsync(string key, CancellationToken ct) => store.DeleteAsync(key, ct);
 
-    public IAsyncEnumerable<StoredObject> ListAsync(CancellationToken ct) => store.ListAsync(ct);
+    public async IAsyncEnumerable<StoredObject> ListAsync([EnumeratorCancellation] CancellationToken ct)
+    {
+        await foreach (var stored in store.ListAsync(ct))
+            yield return stored;
+        await AfterList();
+    }
 
     public bool IsBlobKey(string key) => store.IsBlobKey(key);
 

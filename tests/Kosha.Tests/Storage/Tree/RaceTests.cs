@@ -1,3 +1,4 @@
+using Dapper;
 using Kosha.Storage;
 using Kosha.Storage.Tree;
 using Kosha.Tests.Infrastructure;
@@ -153,6 +154,26 @@ public sealed class RaceTests(StorageFixture storage) : IClassFixture<StorageFix
             Assert.Empty(await user.NamesAsync());
         }
         await storage.AssertCleanAsync();
+    }
+
+    [Fact]
+    public async Task Nobody_waits_for_the_writes_of_another_user()
+    {
+        var busy = await storage.NewUserAsync();
+        // Equal ids for every table of turns whose size is a power of two.
+        await storage.ExecuteAsync(
+            $"select setval(pg_get_serial_sequence('users', 'id'), {busy.Caller.UserId + 65536 - 1})");
+        var other = await storage.NewUserAsync();
+        Assert.Equal(0, (other.Caller.UserId - busy.Caller.UserId) % 65536);
+        await using var holder = await storage.Database.Source.OpenConnectionAsync();
+        await using var holding = await holder.BeginTransactionAsync();
+        await holder.ExecuteAsync("select pg_advisory_xact_lock(@UserId)", new { busy.Caller.UserId }, holding);
+        var writing = RaceAsync(20, n => busy.MakeFolderAsync($"folder{n}"));
+        await Eventually.TrueAsync("eight writes wait in the database", async () => await storage.SqlAsync<long>(
+            "select count(*) from pg_locks where not granted and locktype = 'advisory'") == 8);
+        await other.MakeFolderAsync("folder").WaitAsync(TimeSpan.FromSeconds(10));
+        await holding.CommitAsync();
+        Assert.All(await writing, Assert.Null);
     }
 
     [Fact]

@@ -79,8 +79,33 @@ public sealed class FsckTests(SharedPostgres postgres) : StorageTest(postgres)
         Assert.False(await QuickAsync());
     }
 
-    private Task<bool> QuickAsync() =>
-        new Fsck(Storage.Database, Storage.Store, TextWriter.Null).RunAsync(new() { Quick = true }, default);
+    private Task<bool> QuickAsync(bool repair = false) =>
+        new Fsck(Storage.Database, Storage.Store, TextWriter.Null).RunAsync(
+            new() { Quick = true, Repair = repair }, default);
+
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public async Task What_cannot_be_read_is_reported_and_the_rest_is_checked(bool quick, bool objects)
+    {
+        await User.PutAsync("second", "second");
+        await Storage.ExecuteAsync("update usage set bytes = bytes + 1");
+        static Task Fail(string what) =>
+            throw new StorageException(StorageFault.Unavailable, $"{what} cannot be looked at now.");
+        var store = new MeddlingStore(Storage.Store)
+        {
+            AfterFindSize = key => objects && key == Storage.KeyOf("content") ? Fail(key) : Task.CompletedTask,
+            AfterList = () => objects ? Task.CompletedTask : Fail("A folder"),
+        };
+        await using var output = new StringWriter();
+        Assert.False(await new Fsck(Storage.Database, store, output).RunAsync(new() { Quick = quick }, default));
+        var broken = Broken(output.ToString());
+        Assert.Contains(objects ? "every blob has its" : "every object has a row", broken);
+        Assert.Contains("usage is the sum", broken);
+        Assert.Contains("cannot be looked at now", output.ToString());
+        Assert.Contains("2 problems found", output.ToString());
+    }
 
     [Fact]
     public async Task Accounted_and_stored_bytes_are_told_apart()
@@ -107,6 +132,38 @@ public sealed class FsckTests(SharedPostgres postgres) : StorageTest(postgres)
         Assert.Contains("0 things repaired", await FsckAsync(clean: true, repair: true));
         Assert.Equal("content", await User.ReadAsync("folder/file"));
         Assert.Equal((7, 2), await User.UsageAsync());
+    }
+
+    [Theory]
+    [InlineData(true, 0)]
+    [InlineData(false, 2)]
+    public async Task A_repair_reads_every_blob_once_and_a_quick_one_none(bool quick, int reads)
+    {
+        await User.PutAsync("second", "second");
+        await Storage.ExecuteAsync("update usage set nodes = nodes + 1");
+        var opened = 0;
+        var store = new MeddlingStore(Storage.Store)
+        {
+            BeforeOpen = _ =>
+            {
+                opened++;
+                return Task.CompletedTask;
+            },
+        };
+        Assert.True(await new Fsck(Storage.Database, store, TextWriter.Null).RunAsync(
+            new() { Quick = quick, Repair = true }, default));
+        Assert.Equal(reads, opened);
+    }
+
+    [Fact]
+    public async Task A_quick_repair_marks_what_is_cut_and_takes_nothing_for_whole()
+    {
+        await User.PutAsync("second", "second");
+        File.WriteAllText(BlobFile, "conten");
+        await Storage.ExecuteAsync("update blobs set state = 'damaged' where size = 6");
+        Assert.False(await QuickAsync(repair: true));
+        Assert.Equal("damaged", await Storage.BlobAsync<string>("content", "state"));
+        Assert.Equal("damaged", await Storage.BlobAsync<string>("second", "state"));
     }
 
     [Fact]
