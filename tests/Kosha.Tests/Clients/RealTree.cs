@@ -23,14 +23,23 @@ public static class RealTree
         var source = Path.GetFullPath(Directory.Exists(sdk) ? sdk : "/usr/share");
         var files = Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories)
             .Where(file => new FileInfo(file) is { LinkTarget: null } info && info.Length <= MaxFileBytes)
-            .Order(StringComparer.Ordinal).Take(count - DifficultNames.Count);
-        foreach (var file in files)
-        {
-            var copy = Path.Combine(target, Path.GetRelativePath(source, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
+            .Order(StringComparer.Ordinal).ToList();
+        for (var i = 0; i < count - DifficultNames.Count; i++)
+            CopyFile(source, files[i % files.Count], target, i / files.Count);
         AddDifficultNames(Path.Combine(target, "names"), isFit);
+    }
+
+    /// <summary>Every round has a folder and contents of its own: the installed files may be too few.</summary>
+    private static void CopyFile(string source, string file, string target, int round)
+    {
+        var copy = Path.Combine(target, $"round {round}", Path.GetRelativePath(source, file));
+        Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+        File.Copy(file, copy);
+        if (round == 0)
+            return;
+        var time = File.GetLastWriteTimeUtc(copy);
+        File.AppendAllText(copy, $"round {round}");
+        File.SetLastWriteTimeUtc(copy, time);
     }
 
     /// <summary>Files with the difficult names, each with content and a time of its own, and a folder of one.</summary>
