@@ -39,8 +39,10 @@ public sealed class Database : IAsyncDisposable
         {
             settings.MaxAutoPrepare = 128;
             settings.AutoPrepareMinUsages = 2;
-            // Every statement goes by index whatever its parameters; planning anew costs ten times the execution.
-            settings.Options = $"{settings.Options} -c plan_cache_mode=force_generic_plan".TrimStart();
+            // Every statement goes by index whatever its parameters; planning anew costs ten times the execution. And a
+            // plan made while a table was one page must not read all of it when it has a million.
+            settings.Options =
+                $"{settings.Options} -c plan_cache_mode=force_generic_plan -c enable_seqscan=off".TrimStart();
         }
         // Kosha sets nothing that outlives a transaction, so there is nothing to reset.
         settings.NoResetOnClose = true;
@@ -76,6 +78,18 @@ public sealed class Database : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>
+    /// As <see cref="ReadAsync"/>, for a statement that looks at whole tables: it may read them from end to end.
+    /// </summary>
+    public Task<T> ScanAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken ct) =>
+        ReadAsync(async connection =>
+        {
+            await using var transaction = await connection.BeginTransactionAsync(ct);
+            await connection.ExecuteAsync(
+                new("set local enable_seqscan = on", transaction: transaction, cancellationToken: ct));
+            return await work(connection);
+        }, ct);
 
     /// <summary>
     /// Runs one transaction (READ COMMITTED) and commits it. After a deadlock, a serialization failure or a lost race

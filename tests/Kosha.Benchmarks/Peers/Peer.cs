@@ -130,7 +130,9 @@ public sealed class Peer : IAsyncDisposable
         _ => "Kosha is ready",
     };
 
-    /// <summary>Waits for the words. What comes after them is read all the same: no server must wait for that.</summary>
+    /// <summary>
+    /// Waits for the words. What comes after them is read all the same: no server must wait for a reader.
+    /// </summary>
     private static async Task ReadyAsync(Process server, string words)
     {
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
