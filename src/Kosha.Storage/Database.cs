@@ -49,8 +49,8 @@ public sealed class Database : IAsyncDisposable
         source = new NpgsqlDataSourceBuilder(settings.ConnectionString).Build();
     }
 
-    /// <summary>Connections in use now; for tests of "no connection is held for a slow client".</summary>
-    internal NpgsqlDataSource Source => source;
+    /// <summary>For libraries that keep tables of their own (Quartz). Nothing of Kosha's goes by it.</summary>
+    public NpgsqlDataSource Source => source;
 
     public ValueTask DisposeAsync() => source.DisposeAsync();
 
