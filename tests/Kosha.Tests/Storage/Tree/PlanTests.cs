@@ -49,4 +49,8 @@ public sealed class PlanTests(StorageFixture storage) : IClassFixture<StorageFix
         }
         Assert.Equal(before, await TableReadsAsync(database));
     }
+
+    [Fact]
+    public async Task No_plan_is_compiled() =>
+        Assert.Equal("off", await storage.SqlAsync<string>("select current_setting('jit')"));
 }
