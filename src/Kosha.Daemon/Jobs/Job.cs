@@ -35,7 +35,10 @@ internal sealed record Job(
     private static async Task<JobResult> PurgeAsync(Database database, IBlobStore store, CancellationToken ct)
     {
         var purged = await new TrashPurge(database, new NodeTree(database)).RunAsync(ct);
-        return new(Say($"{purged.Nodes:N0} files and folders removed, {purged.Bytes:N0} bytes."));
+        var failed = purged.Failed.Count == 0 ? "" : Say($" {purged.Failed.Count:N0} failed: {purged.Failed.Shown[0]}");
+        return new(
+            Say($"{purged.Nodes:N0} files and folders removed, {purged.Bytes:N0} bytes.") + failed,
+            purged.Failed.Count == 0);
     }
 
     private static async Task<JobResult> SweepAsync(Database database, IBlobStore store, CancellationToken ct)

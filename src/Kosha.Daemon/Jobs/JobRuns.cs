@@ -19,15 +19,15 @@ internal sealed partial class JobRuns(Database database, IBlobStore store, ILogg
     public async Task<JobResult> RunAsync(Job job, CancellationToken ct)
     {
         var id = await runs.StartAsync(job.Name, Node, ct);
-        var (outcome, result) = ("interrupted", new JobResult("The daemon was stopped.", IsWell: false));
+        var (outcome, result) = ("interrupted", new JobResult("The process was stopped.", IsWell: false));
         try
         {
             result = await job.RunAsync(database, store, ct);
-            outcome = "done";
+            outcome = result.IsWell ? "done" : "problems";
         }
         catch (StorageException e) when (e.Fault == StorageFault.AlreadyExists)
         {
-            (outcome, result) = ("skipped", new(e.Message));
+            (outcome, result) = ("skipped", new(e.Message, IsWell: false));
         }
         catch (Exception e) when (!ct.IsCancellationRequested)
         {

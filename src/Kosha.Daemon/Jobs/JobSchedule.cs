@@ -13,12 +13,14 @@ internal sealed record JobTimes(string Cron, bool Enabled);
 /// The schedules, kept in Postgres and shared by all daemons: of several daemons one runs a job. What was missed while
 /// none ran is made up for once.
 /// </summary>
-internal sealed class JobSchedule(ISchedulerFactory schedulers, KoshaOptions options) : BackgroundService
+internal sealed partial class JobSchedule(
+    ISchedulerFactory schedulers, KoshaOptions options, ILogger<JobSchedule> logger) : BackgroundService
 {
     /// <summary>Kosha's tables of Quartz; it makes them itself.</summary>
     private const string TablePrefix = "qrtz_";
 
     private static readonly TimeSpan Checkin = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(10);
 
     /// <summary>Adds the scheduler and what it runs. It starts once the application listens.</summary>
     public static void Add(IServiceCollection services, Database database)
@@ -53,12 +55,28 @@ internal sealed class JobSchedule(ISchedulerFactory schedulers, KoshaOptions opt
         services.AddHostedService<JobSchedule>();
     }
 
+    /// <summary>Until it has gone through: a database that is away just now must not end the daemon.</summary>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var scheduler = await schedulers.GetScheduler(stoppingToken);
-        foreach (var job in Job.All)
-            await ScheduleAsync(scheduler, job, options.Jobs[job.Name], stoppingToken);
+        for (var isScheduled = false; !isScheduled;)
+        {
+            try
+            {
+                var scheduler = await schedulers.GetScheduler(stoppingToken);
+                foreach (var job in Job.All)
+                    await ScheduleAsync(scheduler, job, options.Jobs[job.Name], stoppingToken);
+                isScheduled = true;
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                LogNotScheduled(logger, e);
+                await Task.Delay(RetryPause, stoppingToken);
+            }
+        }
     }
+
+    [LoggerMessage(LogLevel.Warning, "The jobs cannot be scheduled now; Kosha tries again.")]
+    private static partial void LogNotScheduled(ILogger logger, Exception e);
 
     /// <summary>
     /// A schedule that is there already and says the same stays, with the run that it missed; Quartz's own way would
@@ -68,18 +86,21 @@ internal sealed class JobSchedule(ISchedulerFactory schedulers, KoshaOptions opt
         IScheduler scheduler, Job job, JobTimes times, CancellationToken ct)
     {
         var key = new JobKey(job.Name);
-        var trigger = TriggerBuilder.Create().WithIdentity(job.Name).ForJob(key)
+        var trigger = (ICronTrigger)TriggerBuilder.Create().WithIdentity(job.Name).ForJob(key)
             .WithSchedule(CronScheduleBuilder.Create(times.Cron).InTimeZone(TimeZoneInfo.Utc)
                 .WithMisfireInstruction(CronTriggerMisfireInstruction.FireAndProceed))
             .Build();
-        var present = await scheduler.GetTrigger(trigger.Key, ct);
+        var present = await scheduler.GetTrigger(trigger.Key, ct) as ICronTrigger;
+        // One that an earlier version could not load, for example.
+        if (present is not null && await scheduler.GetTriggerState(trigger.Key, ct) == TriggerState.Error)
+            present = null;
         if (!times.Enabled)
             await scheduler.DeleteJob(key, ct);
         else if (present is null)
             await scheduler.ScheduleJob(
                 JobBuilder.Create<ScheduledJob>().WithIdentity(key).Build(), trigger,
                 new ScheduleJobOptions { Replace = true }, ct);
-        else if ((present as ICronTrigger)?.CronExpressionString != times.Cron)
+        else if (present.CronExpressionString != trigger.CronExpressionString)
             await scheduler.RescheduleJob(trigger.Key, trigger, ct);
     }
 
@@ -90,12 +111,15 @@ internal sealed class JobSchedule(ISchedulerFactory schedulers, KoshaOptions opt
 
     /// <summary>What Quartz starts: the job of the same name.</summary>
     [DisallowConcurrentExecution]
-    internal sealed class ScheduledJob(JobRuns runs) : IJob
+    internal sealed class ScheduledJob(JobRuns runs, IHostApplicationLifetime lifetime) : IJob
     {
         public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default)
         {
+            // Quartz itself tells them only when the last request has ended.
+            using var stopping = CancellationTokenSource.CreateLinkedTokenSource(
+                cancellationToken, lifetime.ApplicationStopping);
             if (Job.All.FirstOrDefault(job => job.Name == context.JobDetail.Key.Name) is { } known)
-                await runs.RunAsync(known, cancellationToken);
+                await runs.RunAsync(known, stopping.Token);
         }
     }
 }

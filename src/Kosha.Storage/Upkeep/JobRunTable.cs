@@ -7,7 +7,10 @@ namespace Kosha.Storage.Upkeep;
 /// <param name="Node">The machine and process that ran it.</param>
 /// <param name="StartedAt">UTC.</param>
 /// <param name="EndedAt">UTC; null: it still runs, or its process died.</param>
-/// <param name="Outcome">running, done, failed, skipped (another process did this work) or interrupted.</param>
+/// <param name="Outcome">
+/// running, done, problems (a person should look at what it found), failed, skipped (another process did this work) or
+/// interrupted.
+/// </param>
 /// <param name="Message">What it did, or why it failed.</param>
 public sealed record JobRun(
     string Job, string Node, DateTime StartedAt, DateTime? EndedAt, string Outcome, string? Message);
@@ -35,12 +38,12 @@ public sealed class JobRunTable(Database database)
     private const string SqlEnd = """
         update job_runs set ended_at = now(), outcome = @outcome, message = @message where id = @id;
         update job_runs set outcome = 'interrupted'
-        where @outcome = 'done' and job = @job and id < @id and outcome = 'running'
+        where @outcome in ('done', 'problems') and job = @job and id < @id and outcome = 'running'
         """;
 
     /// <param name="id">From <see cref="StartAsync"/>.</param>
     /// <param name="job">Its name.</param>
-    /// <param name="outcome">done, failed, skipped or interrupted.</param>
+    /// <param name="outcome">As in <see cref="JobRun"/>, but not running.</param>
     /// <param name="message">What it did, or why it failed; a long one is cut.</param>
     public Task EndAsync(long id, string job, string outcome, string message) =>
         database.WriteAsync(transaction => transaction.Connection!.ExecuteAsync(new(
