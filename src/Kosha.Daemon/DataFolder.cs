@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kosha.Storage.Blobs;
 
 namespace Kosha.Daemon;
 
@@ -156,6 +157,6 @@ internal sealed class DataFolder
             stream.Flush(flushToDisk: true);
         }
         File.Move(temporary, this[name], overwrite: true);
-        Native.SyncFolder(Path);
+        Posix.SyncFolder(Path);
     }
 }

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using Microsoft.Win32.SafeHandles;
 
 namespace Kosha.Daemon;
 
@@ -14,7 +13,6 @@ internal static partial class Native
     /// <summary>077: everything of the group and of others.</summary>
     public const uint AllButOwner = 0x3F;
 
-    private const int OpenReadOnly = 0x80000; // O_RDONLY | O_CLOEXEC
     private const int MaxPathBytes = 4096; // PATH_MAX
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
@@ -29,20 +27,6 @@ internal static partial class Native
 
     [LibraryImport("libc", EntryPoint = "realpath", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint RealPath(string path, ref byte resolved);
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Open(string path, int flags);
-
-    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
-    private static partial int Fsync(SafeFileHandle handle);
-
-    /// <summary>Makes the entries of a folder durable.</summary>
-    public static void SyncFolder(string path)
-    {
-        using var handle = new SafeFileHandle(Open(path, OpenReadOnly), ownsHandle: true);
-        if (handle.IsInvalid || Fsync(handle) != 0)
-            throw new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
-    }
 
     /// <summary>The path without symbolic links, as the system itself shows it in /proc.</summary>
     /// <exception cref="IOException">There is nothing at this path, or it cannot be reached.</exception>

@@ -131,17 +131,7 @@ internal static class BlobCommands
     private static Task<int> RunAsync(
         CommandLine line, string what, Func<Database, IBlobStore, CancellationToken, Task<int>> work) =>
         line.RunAsync(what, async (installation, ct) =>
-        {
-            var blobs = await BlobStorage.OpenAsync(line.Options, ct);
-            try
-            {
-                return await work(installation.Database, blobs, ct);
-            }
-            catch (StorageException e)
-            {
-                throw new OperatorException(e.Message, e);
-            }
-        });
+            await work(installation.Database, await BlobStorage.OpenAsync(line.Options, ct), ct));
 
     private static void Print(params (long Count, string What)[] lines)
     {

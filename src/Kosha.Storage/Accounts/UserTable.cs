@@ -99,21 +99,16 @@ public sealed class UserTable(Database database)
     /// A name or email in NFC, the only form that is stored: what a keyboard sends depends on the system.
     /// </summary>
     /// <exception cref="StorageException"><see cref="StorageFault.InvalidValue"/>: not valid Unicode.</exception>
-    internal static string Normalize(string name) => IsUnicode(name)
-        ? name.Normalize(NormalizationForm.FormC)
-        : throw Invalid("A name is valid Unicode.");
-
-    // U+FFFE is no character, and normalization throws at it.
-    private static bool IsUnicode(string text)
+    internal static string Normalize(string name)
     {
-        for (var i = 0; i < text.Length; i++)
+        try
         {
-            if (text[i] == '\uFFFE' || char.IsSurrogate(text[i]) && !char.IsSurrogatePair(text, i))
-                return false;
-            if (char.IsSurrogate(text[i]))
-                i++;
+            return name.Normalize(NormalizationForm.FormC);
         }
-        return true;
+        catch (ArgumentException)
+        {
+            throw Invalid("A name is valid Unicode.");
+        }
     }
 
     /// <summary>
@@ -122,8 +117,7 @@ public sealed class UserTable(Database database)
     /// <exception cref="StorageException"><see cref="StorageFault.InvalidValue"/></exception>
     public static void CheckUsername(string username)
     {
-        if (!IsUnicode(username))
-            throw Invalid("A username is valid Unicode.");
+        username = Normalize(username);
         // Runes, because the database counts code points.
         if (username.EnumerateRunes().Count() is 0 or > MaxUsernameLength)
             throw Invalid($"A username has 1 to {MaxUsernameLength} letters.");

@@ -87,7 +87,7 @@ public sealed class InstallationTable(Database database)
     }
 
     /// <summary>What keeps this store from being this database's, in words, and what to do; null if nothing.</summary>
-    public static async Task<string?> ProblemAsync(InstallationState state, IBlobStore store, CancellationToken ct)
+    public async Task<string?> ProblemAsync(InstallationState state, IBlobStore store, CancellationToken ct)
     {
         var found = await store.FindIdentityAsync(ct);
         if (found is null)
@@ -98,7 +98,8 @@ public sealed class InstallationTable(Database database)
         if (found.Epoch != state.Epoch)
             return $"the store is in epoch {found.Epoch} and the database in epoch {state.Epoch}: one of them is a "
                 + "restored copy. " + Adopt;
-        if (found.Deletions > state.Deletions)
+        // Looked at anew: a sweep may have raised both between the two looks.
+        if (found.Deletions > state.Deletions && found.Deletions > (await StateAsync(ct)).Deletions)
             return "the database is a restored copy, from before the last time that content was removed. " + Adopt;
         return found.Deletions < state.StoredDeletions
             ? "the store is a restored copy, from before the last time that content was removed. " + Adopt

@@ -4,8 +4,11 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Kosha.Storage.Blobs;
 
-/// <summary>What durability needs and .NET lacks: fsync of a folder, and a rename that never becomes a copy.</summary>
-internal static partial class Posix
+/// <summary>
+/// What durability needs and .NET lacks: fsync of a folder, and a rename that never becomes a copy. What fails is an
+/// <see cref="IOException"/>.
+/// </summary>
+public static partial class Posix
 {
     // O_RDONLY | O_CLOEXEC. Not O_DIRECTORY too: its value differs between processors.
     private const int OpenReadOnly = 0x80000;

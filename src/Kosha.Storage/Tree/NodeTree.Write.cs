@@ -191,7 +191,8 @@ public sealed partial class NodeTree
     /// Changes properties of one node, all or nothing. Faults: NotFound; LimitReached beyond
     /// <see cref="MaxPropertiesBytes"/>.
     /// </summary>
-    public Task ChangePropertiesAsync(
+    /// <returns>Whether the node is a folder.</returns>
+    public Task<bool> ChangePropertiesAsync(
         Caller caller, NodePath path, PropertyChanges changes, WriteConditions conditions, CancellationToken ct) =>
         WriteAsync(caller, [path], conditions, async (transaction, places, _) =>
         {
@@ -213,6 +214,6 @@ public sealed partial class NodeTree
             if (bytes > MaxPropertiesBytes)
                 throw new StorageException(StorageFault.LimitReached,
                     $"The properties of one file or folder may take {MaxPropertiesBytes} bytes.");
-            return true;
+            return node.IsFolder;
         }, ct);
 }

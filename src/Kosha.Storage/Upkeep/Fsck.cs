@@ -55,10 +55,11 @@ public sealed class Fsck(Database database, IBlobStore store, TextWriter output)
     private async Task<Findings> IdentityAsync(CancellationToken ct)
     {
         var found = new Findings();
-        var state = await new InstallationTable(database).StateAsync(ct);
+        var installation = new InstallationTable(database);
+        var state = await installation.StateAsync(ct);
         try
         {
-            if (await InstallationTable.ProblemAsync(state, store, ct) is { } problem)
+            if (await installation.ProblemAsync(state, store, ct) is { } problem)
                 found.Add(problem);
         }
         catch (Exception e) when (ObjectCheck.IsUnreadable(e))

@@ -29,25 +29,28 @@ internal sealed class PropPatch(NodeTree tree)
     private async Task<bool> ChangeAsync(
         DavRequest request, IReadOnlyList<PropertyInstruction> instructions, PropertyDraft draft, int[] results)
     {
-        var node = await tree.FindAsync(request.Caller, request.Path, request.Aborted) ?? throw DavException.NotFound();
         if (Array.Exists(results, status => status != Ok))
         {
+            var isFolder = await IsFolderAsync(request);
             await tree.CheckAsync(request.Caller, request.Path, request.Conditions, request.Aborted);
             results.AsSpan().Replace(Ok, FailedDependency);
-            return node.IsFolder;
+            return isFolder;
         }
         try
         {
-            await tree.ChangePropertiesAsync(
+            return await tree.ChangePropertiesAsync(
                 request.Caller, request.Path, draft.Changes(), request.Conditions, request.Aborted);
         }
         catch (StorageException e) when (e.Fault == StorageFault.LimitReached)
         {
             for (var i = 0; i < results.Length; i++)
                 results[i] = draft.Stores(instructions[i]) ? NoRoom : FailedDependency;
+            return await IsFolderAsync(request);
         }
-        return node.IsFolder;
     }
+
+    private async Task<bool> IsFolderAsync(DavRequest request) =>
+        (await tree.FindAsync(request.Caller, request.Path, request.Aborted) ?? throw DavException.NotFound()).IsFolder;
 
     private static async Task WriteAsync(
         DavRequest request, bool isFolder, IReadOnlyList<PropertyInstruction> instructions, int[] results)

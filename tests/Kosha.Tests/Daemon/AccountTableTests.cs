@@ -50,6 +50,16 @@ public sealed class AccountTableTests(SharedPostgres postgres) : IAsyncLifetime
         RefusedAsync(StorageFault.InvalidValue, () => users.AddAsync(new(name, "hash"), None));
 
     [Fact]
+    public async Task Names_are_valid_Unicode()
+    {
+        foreach (var letter in (char[])['\uD800', '\uDC00', '\uFFFE'])
+        {
+            await RefusedAsync(StorageFault.InvalidValue, () => users.AddAsync(new($"a{letter}b", "hash"), None));
+            await RefusedAsync(StorageFault.InvalidValue, () => users.SetPasswordAsync($"a{letter}b", "hash", None));
+        }
+    }
+
+    [Fact]
     public async Task Names_have_at_most_80_letters_of_any_alphabet()
     {
         await users.AddAsync(new(string.Concat(Enumerable.Repeat("\U0001F600", 80)), "hash"), None);

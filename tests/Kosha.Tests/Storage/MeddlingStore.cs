@@ -4,7 +4,8 @@ using Kosha.Storage.Blobs;
 namespace Kosha.Tests.Storage;
 
 /// <summary>
-/// The real store, with something happening after a put, a look or a list, or before a read or a new identity.
+/// The real store, with something happening after a put, a look or a list, or before a read or a look at the
+/// identity or a new one.
 /// </summary>
 public sealed class MeddlingStore(IBlobStore store) : IBlobStore
 {
@@ -15,6 +16,8 @@ public sealed class MeddlingStore(IBlobStore store) : IBlobStore
     public Func<string, Task> AfterFindSize { get; init; } = _ => Task.CompletedTask;
 
     public Func<Task> AfterList { get; init; } = () => Task.CompletedTask;
+
+    public Func<Task> BeforeFindIdentity { get; init; } = () => Task.CompletedTask;
 
     public Func<Task> BeforePutIdentity { get; init; } = () => Task.CompletedTask;
 
@@ -56,7 +59,11 @@ public sealed class MeddlingStore(IBlobStore store) : IBlobStore
 
     public bool IsBlobKey(string key) => store.IsBlobKey(key);
 
-    public Task<StoreIdentity?> FindIdentityAsync(CancellationToken ct) => store.FindIdentityAsync(ct);
+    public async Task<StoreIdentity?> FindIdentityAsync(CancellationToken ct)
+    {
+        await BeforeFindIdentity();
+        return await store.FindIdentityAsync(ct);
+    }
 
     public async Task<bool> PutIdentityAsync(StoreIdentity identity, bool replace, CancellationToken ct)
     {

@@ -172,6 +172,17 @@ public sealed class IdentityTests(SharedPostgres postgres) : StorageTest(postgre
         await AssertSameDeletionsAsync(2);
     }
 
+    [Fact]
+    public async Task A_deletion_while_database_and_store_are_compared_is_no_difference()
+    {
+        await User.PutAsync("file", "content");
+        await User.PutAsync("file", "");
+        await Storage.SweepAsync();
+        var busy = new MeddlingStore(Storage.Store) { BeforeFindIdentity = () => Storage.SweepAsync() };
+        Assert.Null(await ClaimAsync(busy));
+        await AssertSameDeletionsAsync(1);
+    }
+
     private async Task AssertSameDeletionsAsync(long expected)
     {
         var state = await Storage.Installation.StateAsync(CancellationToken.None);
