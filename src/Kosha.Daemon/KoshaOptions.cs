@@ -1,5 +1,6 @@
 using System.Net;
 using Kosha.Daemon.Configuration;
+using Kosha.Storage.Blobs;
 using Serilog.Events;
 
 namespace Kosha.Daemon;
@@ -46,7 +47,11 @@ public sealed partial class KoshaOptions
 
     public bool DatabaseTransactionPooler { get; }
 
+    /// <summary>Where blobs lie unless they lie in S3.</summary>
     public string BlobsDirectory { get; }
+
+    /// <summary>Null: blobs lie in <see cref="BlobsDirectory"/>.</summary>
+    public S3StoreOptions? BlobsS3 { get; }
 
     public string SpoolDirectory { get; }
 
@@ -70,6 +75,14 @@ public sealed partial class KoshaOptions
     /// </summary>
     public IReadOnlyList<string> Problems { get; }
 
+    /// <summary>Every folder that Kosha writes to, with the key that names it.</summary>
+    internal IEnumerable<(string Key, string Path)> Folders =>
+    [
+        ("DataDirectory", DataDirectory),
+        .. BlobsS3 is null ? [("Blobs:Directory", BlobsDirectory)] : Array.Empty<(string, string)>(),
+        ("Spool:Directory", SpoolDirectory),
+    ];
+
     /// <summary>What holds and where it comes from, for people.</summary>
     internal IReadOnlyList<EffectiveSetting> Effective { get; }
 
@@ -86,9 +99,9 @@ public sealed partial class KoshaOptions
         HttpCorsOrigins = ReadCorsOrigins(reader);
         DatabaseConnectionString = ReadConnectionString(reader);
         DatabaseTransactionPooler = reader.Choice("Database:Pooler", false, ("", false), ("transaction", true));
-        if (reader.Choice("Blobs:Store", false, ("disk", false), ("s3", true)))
-            reader.Problem("Blobs:Store", "'s3' is not there yet; use 'disk'.");
+        var isS3 = reader.Choice("Blobs:Store", false, ("disk", false), ("s3", true));
         BlobsDirectory = ReadDirectory(reader, "Blobs:Directory", Path.Combine(DataDirectory, "blobs"));
+        BlobsS3 = ReadS3(reader, isS3);
         SpoolDirectory = ReadDirectory(reader, "Spool:Directory", Path.Combine(DataDirectory, "spool"));
         SpoolMaxBytes = reader.Number("Spool:MaxBytes", 64L << 30, 1 << 20, long.MaxValue);
         AdminPassword = ReadAdminPassword(reader);
@@ -100,6 +113,7 @@ public sealed partial class KoshaOptions
         ShutdownGrace = TimeSpan.FromSeconds(reader.Number("Shutdown:GraceSeconds", 30, 0, 3600));
         CheckTls(reader);
         CheckInsecure(reader);
+        CheckPublicEndpoint(reader);
         reader.RefuseUnknownKeys();
         Problems = reader.Problems;
         Effective = reader.Effective;

@@ -10,7 +10,7 @@ internal static class ConfigCommands
     public static Command Create(CommandLine line)
     {
         var check = new Command("check",
-            "Show every setting and where it comes from, and all problems. Changes nothing.");
+            "Show every setting, where it comes from, and all problems. Changes nothing but for a probe in a bucket.");
         check.SetAction((_, _) => CheckAsync(line.Options, line.Signals.Stopping));
         return new Command("config", "Look at the settings.") { check };
     }
@@ -27,6 +27,8 @@ internal static class ConfigCommands
             problems.AddRange(Listening.Problems(options));
         if (options.DatabaseConnectionString is null)
             problems.AddRange(await ClusterProblemsAsync(options, ct));
+        if (options.Problems.Count == 0 && await BlobStorage.ProblemAsync(options, ct) is { } storeProblem)
+            problems.Add(storeProblem);
         foreach (var problem in problems)
             await Console.Error.WriteLineAsync(problem);
         await Console.Out.WriteLineAsync(problems.Count == 0 ? "No problems." : $"{problems.Count} problems.");
@@ -36,9 +38,7 @@ internal static class ConfigCommands
     // The nearest folder that exists decides whether the rest can be made. Kosha's own folders are left alone.
     private static IEnumerable<string> FolderProblems(KoshaOptions options)
     {
-        (string Key, string Path)[] folders = [("DataDirectory", options.DataDirectory),
-            ("Blobs:Directory", options.BlobsDirectory), ("Spool:Directory", options.SpoolDirectory)];
-        foreach (var (key, path) in folders)
+        foreach (var (key, path) in options.Folders)
         {
             var existing = path;
             while (!Directory.Exists(existing))

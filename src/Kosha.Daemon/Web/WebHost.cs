@@ -36,7 +36,7 @@ internal static class WebHost
         app.MapWebDav(new WebDavOptions
         {
             InfiniteDepth = options.WebDavInfiniteDepth,
-            FreeBytes = () => FreeBytes(options.BlobsDirectory),
+            FreeBytes = () => options.BlobsS3 is null ? FreeBytes(options.BlobsDirectory) : null,
         });
         return app;
     }
