@@ -6,7 +6,7 @@ public sealed partial record ModelTree
     private int Refusal(ModelOperation op)
     {
         var place = At(op.Path);
-        if (op.Method is "GET" or "PROPFIND" or "PROPPATCH" && place.Node is null)
+        if (op.Method is "GET" or "PROPFIND" && place.Node is null)
             return 404;
         if (op.HasIf && !IfHolds(op))
             return 412;
@@ -16,7 +16,7 @@ public sealed partial record ModelTree
             "MKCOL" => place.Node is not null ? 405
                 : !place.HasFolder ? 409 : First(OfHttp(op, place), OfName(op, place)),
             "DELETE" => OfRemoval(op, place),
-            "PROPPATCH" => First(OfHttp(op, place), Locked(place.Covering, op)),
+            "PROPPATCH" => place.Node is null ? 404 : First(OfHttp(op, place), Locked(place.Covering, op)),
             "COPY" => place.Node is null ? 404
                 : First(OfHttp(op, place), OfCycle(op, isMove: false), OfTarget(op, At(op.Target))),
             "MOVE" => First(OfRemoval(op, place), OfCycle(op, isMove: true), OfTarget(op, At(op.Target))),
