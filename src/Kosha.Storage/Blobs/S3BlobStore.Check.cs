@@ -179,9 +179,9 @@ public sealed partial class S3BlobStore
         e is AmazonServiceException or AmazonClientException or HttpRequestException or IOException or SocketException
         || (e is OperationCanceledException or TimeoutException && !ct.IsCancellationRequested);
 
-    /// <summary>For whoever reads or writes a file; the log has the reason.</summary>
+    /// <summary>For whoever reads or writes a file; the log has the reason, which the SDK's exceptions hide.</summary>
     private static StorageException Unavailable(string message, Exception e) =>
-        new(StorageFault.Unavailable, message, e);
+        new(StorageFault.Unavailable, message, new IOException(Reason(e), e));
 
     /// <summary>For the operator.</summary>
     private StorageException Unusable(string what, Exception e) =>
@@ -193,7 +193,7 @@ public sealed partial class S3BlobStore
         AmazonServiceException { InnerException: { } inner, ErrorCode: null or "" } => Reason(inner),
         AmazonServiceException { ErrorCode: "NoSuchBucket" } =>
             "there is no such bucket (NoSuchBucket). At its first start Kosha makes it, if its key may.",
-        AmazonServiceException s => $"{s.ErrorCode} ({(int)s.StatusCode}) {s.Message}",
+        AmazonServiceException s => $"{s.ErrorCode} ({(int)s.StatusCode}) {s.Message}".Trim(),
         OperationCanceledException or TimeoutException => "it does not answer in time.",
         _ => e.Message,
     };

@@ -2,14 +2,20 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
+using Amazon.Runtime;
+using Amazon.Runtime.Internal;
 using Amazon.S3;
 using Amazon.S3.Model;
+using Amazon.Util;
 
 namespace Kosha.Storage.Blobs;
 
 public sealed partial class S3BlobStore
 {
     private const int MaxParts = 10_000;
+
+    /// <summary>Under which a request carries the SHA-256 of its body to <see cref="SignKnownBody"/>.</summary>
+    private const string KnownHash = "kosha-sha256";
 
     /// <summary>A broken upload is taken back within this time, or left to the bucket's own rules.</summary>
     private static readonly TimeSpan AbortPatience = TimeSpan.FromSeconds(10);
@@ -33,8 +39,27 @@ public sealed partial class S3BlobStore
         }
     }
 
+    /// <summary>
+    /// A body whose hash is known goes out with it in the signature: every store that checks signatures then refuses
+    /// other bytes. The SDK would read the body once more for it, and a read that fails there spoils the hash of its
+    /// next request on that thread.
+    /// </summary>
+    private static void SignKnownBody(object sender, RequestEventArgs e)
+    {
+        if (e is WebServiceRequestEventArgs { Request: IAmazonWebServiceRequest request } sent
+            && request.RequestState.TryGetValue(KnownHash, out var sha256))
+            sent.Headers[HeaderKeys.XAmzContentSha256Header] = (string)sha256;
+    }
+
+    private static T WithBodyHash<T>(T request, ReadOnlySpan<byte> sha256)
+        where T : IAmazonWebServiceRequest
+    {
+        request.RequestState[KnownHash] = Convert.ToHexStringLower(sha256);
+        return request;
+    }
+
     /// <remarks>Ceph checks the checksum only if the algorithm is named beside it.</remarks>
-    private PutObjectRequest PutRequest(string key, Stream body, BlobId sha256) => new()
+    private PutObjectRequest PutRequest(string key, Stream body, BlobId sha256) => WithBodyHash(new PutObjectRequest
     {
         BucketName = options.Bucket,
         Key = ObjectKey(key),
@@ -46,7 +71,7 @@ public sealed partial class S3BlobStore
         ServerSideEncryptionMethod = options.ServerSideEncryption,
         ServerSideEncryptionKeyManagementServiceKeyId = options.KmsKey,
         StorageClass = options.StorageClass,
-    };
+    }, sha256.Bytes);
 
     /// <summary>An object that is being put in parts.</summary>
     private sealed record Upload(string Key, string Id);
@@ -122,19 +147,26 @@ public sealed partial class S3BlobStore
         {
             var offset = index * partBytes;
             var length = Math.Min(partBytes, spool.Size - offset);
-            var response = await client.UploadPartAsync(new UploadPartRequest
-            {
-                BucketName = options.Bucket,
-                Key = upload.Key,
-                UploadId = upload.Id,
-                PartNumber = index + 1,
-                InputStream = spool.OpenRead(offset, length),
-                PartSize = length,
-                UseChunkEncoding = false,
-            }, token);
-            parts[index] = new(index + 1, response.ETag);
+            parts[index] = await PutPartAsync(upload, index + 1, () => spool.OpenRead(offset, length), token);
         });
         return parts;
+    }
+
+    private async Task<PartETag> PutPartAsync(Upload upload, int number, Func<Stream> open, CancellationToken ct)
+    {
+        await using var body = open();
+        await using var hashed = open();
+        var response = await client.UploadPartAsync(WithBodyHash(new UploadPartRequest
+        {
+            BucketName = options.Bucket,
+            Key = upload.Key,
+            UploadId = upload.Id,
+            PartNumber = number,
+            InputStream = body,
+            PartSize = body.Length,
+            UseChunkEncoding = false,
+        }, await SHA256.HashDataAsync(hashed, ct)), ct);
+        return new(number, response.ETag);
     }
 
     private long PartBytesOf(long size) => Math.Max(options.PartBytes, (size + MaxParts - 1) / MaxParts);

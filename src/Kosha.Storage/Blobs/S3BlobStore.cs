@@ -25,11 +25,14 @@ public sealed partial class S3BlobStore : IBlobStore
 
     private const string ContentType = "application/octet-stream";
 
+    private const int MaxDisturbedReads = 20;
+
     /// <summary>Above it a put consists of parts; it is also the most that S3 takes as one part or one put.</summary>
     private readonly long maxSinglePutBytes;
 
     private readonly S3StoreOptions options;
     private readonly TimeProvider time;
+    private readonly S3Connections connections;
     private readonly AmazonS3Client client;
 
     public S3BlobStore(S3StoreOptions options, TimeProvider time)
@@ -37,15 +40,19 @@ public sealed partial class S3BlobStore : IBlobStore
         this.options = options;
         this.time = time;
         maxSinglePutBytes = Math.Min(2 * options.PartBytes, S3StoreOptions.MaxPartBytes);
+        connections = new(options.Timeout);
+        var config = Config(options, connections);
         client = options is { AccessKey: { } accessKey, SecretKey: { } secretKey }
-            ? new(new BasicAWSCredentials(accessKey, secretKey), Config(options))
-            : new(Config(options));
+            ? new(new BasicAWSCredentials(accessKey, secretKey), config)
+            : new(config);
+        client.BeforeRequestEvent += SignKnownBody;
     }
 
-    private static AmazonS3Config Config(S3StoreOptions options)
+    private static AmazonS3Config Config(S3StoreOptions options, S3Connections connections)
     {
         var config = new AmazonS3Config
         {
+            HttpClientFactory = connections,
             ForcePathStyle = options.ForcePathStyle,
             Timeout = options.Timeout,
             RetryMode = RequestRetryMode.Standard,
@@ -72,7 +79,11 @@ public sealed partial class S3BlobStore : IBlobStore
     public bool IsBlobKey(string key) => key.StartsWith(BlobFolder, StringComparison.Ordinal)
         && BlobId.FindInObjectName(key[BlobFolder.Length..]) is not null;
 
-    public void Dispose() => client.Dispose();
+    public void Dispose()
+    {
+        client.Dispose();
+        connections.Dispose();
+    }
 
     private string ObjectKey(string key) => options.Prefix + key;
 
@@ -80,12 +91,7 @@ public sealed partial class S3BlobStore : IBlobStore
     {
         try
         {
-            var response = await client.GetObjectAsync(new GetObjectRequest
-            {
-                BucketName = options.Bucket,
-                Key = ObjectKey(key),
-                ByteRange = new(offset, offset + length - 1),
-            }, ct);
+            var response = await GetRangeAsync(key, new(offset, offset + length - 1), ct);
             if (!IsRange(response, offset))
             {
                 response.Dispose();
@@ -102,6 +108,25 @@ public sealed partial class S3BlobStore : IBlobStore
             throw await IsMissingAsync(e, ct)
                 ? new StorageException(StorageFault.Damaged, $"The stored object {key} is missing.", e)
                 : Unavailable("The blob store does not give the file now.", e);
+        }
+    }
+
+    /// <summary>
+    /// Ceph breaks off a range while somebody puts the same bytes again, as two uploads of one content do.
+    /// </summary>
+    private async Task<GetObjectResponse> GetRangeAsync(string key, ByteRange range, CancellationToken ct)
+    {
+        var request = new GetObjectRequest { BucketName = options.Bucket, Key = ObjectKey(key), ByteRange = range };
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await client.GetObjectAsync(request, ct);
+            }
+            catch (AmazonS3Exception e) when (e.ErrorCode == "ConcurrentModification" && attempt < MaxDisturbedReads)
+            {
+                // It will be whole in a moment.
+            }
         }
     }
 

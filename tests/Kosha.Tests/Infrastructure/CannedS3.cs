@@ -36,6 +36,7 @@ public sealed class CannedS3 : IDisposable
         SecretKey = "secret",
         ForcePathStyle = true,
         MaxRetries = 0,
+        Timeout = TimeSpan.FromSeconds(20),
     };
 
     /// <summary>An error as S3 stores send it.</summary>
@@ -92,7 +93,9 @@ public sealed class CannedS3 : IDisposable
             if (header.StartsWith("Expect:", StringComparison.OrdinalIgnoreCase))
                 await stream.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray(), closing.Token);
         }
-        await reader.ReadBlockAsync(new char[length], closing.Token);
+        // To read nothing would be to wait for the next request.
+        if (length > 0)
+            await reader.ReadBlockAsync(new char[length], closing.Token);
     }
 
     public void Dispose()

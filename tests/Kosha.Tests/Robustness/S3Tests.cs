@@ -46,12 +46,13 @@ public sealed class S3Tests(TestS3 s3) : IAsyncLifetime
     public async Task Files_of_every_size_are_objects_named_by_their_hash_each_once()
     {
         await kosha.StartAsync();
-        using var (ada, bob) = (await kosha.NewDriveAsync(), await kosha.NewDriveAsync());
+        using var ada = await kosha.NewDriveAsync();
+        using var bob = await kosha.NewDriveAsync();
         byte[][] contents = [Bytes(1, 1), Bytes(300_000, 2), Bytes(13_000_000, 3)];
         foreach (var (number, content) in contents.Index())
         {
             (await ada.PutAsync($"{number}", content)).Must(201);
-            (await bob.PutAsync($"of bob {number}", content)).Must(201);
+            (await bob.PutAsync($"of%20bob%20{number}", content)).Must(201);
             Assert.Equal(content, (await bob.GetAsync($"of%20bob%20{number}")).Must(200).Body);
         }
         (await ada.PutAsync("empty", "")).Must(201);
