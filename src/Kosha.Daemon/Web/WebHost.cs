@@ -36,6 +36,7 @@ internal static class WebHost
         app.MapWebDav(new WebDavOptions
         {
             InfiniteDepth = options.WebDavInfiniteDepth,
+            PublicUrl = options.PublicUrl,
             FreeBytes = () => options.BlobsS3 is null ? FreeBytes(options.BlobsDirectory) : null,
         });
         return app;
