@@ -20,6 +20,7 @@ has_postgres() {
 
 postgres=no
 has_postgres || postgres=yes
+s3=no
 need setpriv util-linux
 
 case "${1:-run}" in
@@ -36,6 +37,8 @@ case "${1:-run}" in
     need gio libglib2.0-bin
     need dbus-run-session dbus
     [ -x /usr/libexec/gvfsd-dav ] || [ -x /usr/lib/gvfs/gvfsd-dav ] || missing="$missing gvfs-backends"
+    # A real S3 server, unpacked into a folder of its own; none where the tests are to use another store.
+    [ -n "${KOSHA_TEST_S3:-}" ] || [ -s "${S3_HOME:-/var/cache/kosha-s3}/root/VERSION" ] || s3=yes
     ;;
   *)
     echo "usage: $0 run|test|bench" >&2
@@ -50,7 +53,7 @@ if [ "${1:-run}" = bench ]; then
   [ -e /usr/lib/lighttpd/mod_webdav.so ] || missing="$missing lighttpd-mod-webdav"
 fi
 
-[ -n "$missing" ] || [ $postgres = yes ] || exit 0
+[ -n "$missing" ] || [ $postgres = yes ] || [ $s3 = yes ] || exit 0
 
 [ $postgres = no ] || missing="$missing postgresql (15 or newer)"
 if ! command -v apt-get >/dev/null 2>&1; then
@@ -104,3 +107,4 @@ known() { apt-cache policy "$1" 2>/dev/null | grep 'Candidate:' | grep -qv '(non
   fi
   [ -z "$missing" ] || install $missing || { refresh; install $missing; }
 }
+if [ $s3 = yes ]; then $as_root "$(dirname "$0")/../tests/s3/s3-up.sh" install; fi

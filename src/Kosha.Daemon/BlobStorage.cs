@@ -8,55 +8,106 @@ internal static class BlobStorage
 {
     /// <exception cref="OperatorException">The store cannot be used.</exception>
     public static Task<IBlobStore> OpenAsync(KoshaOptions options, CancellationToken ct) =>
-        ExplainedAsync(async () =>
-        {
-            IBlobStore store = new DiskBlobStore(options.BlobsDirectory);
-            await store.CheckAsync(ct);
-            return store;
-        });
+        OpenAsync(options, (store, _) => store.CheckAsync(ct), ct);
 
     /// <summary>For adopting: a store that is not there is made.</summary>
     /// <exception cref="OperatorException">The store cannot be used.</exception>
     public static Task<IBlobStore> OpenToAdoptAsync(KoshaOptions options, CancellationToken ct) =>
-        ExplainedAsync(async () =>
+        OpenAsync(options, async (store, create) =>
         {
-            var store = new DiskBlobStore(options.BlobsDirectory);
-            store.Create();
+            await create();
             await store.CheckAsync(ct);
-            return (IBlobStore)store;
-        });
+        }, ct);
 
     /// <summary>
     /// For the daemon at its start: makes sure that store and database belong together, and only then clears away what
     /// a crash left. Until the store is disposed of, its disk cannot be unmounted.
     /// </summary>
     /// <exception cref="OperatorException">The store cannot be used; the message says what to do.</exception>
-    public static Task<DiskBlobStore> OpenToServeAsync(
-        KoshaOptions options, Database database, CancellationToken ct) =>
-        ExplainedAsync(async () =>
+    public static Task<IBlobStore> OpenToServeAsync(KoshaOptions options, Database database, CancellationToken ct) =>
+        OpenAsync(options, async (store, create) =>
         {
-            var store = new DiskBlobStore(options.BlobsDirectory);
             var installation = new InstallationTable(database);
             if ((await installation.StateAsync(ct)).StoreClaimedAt is null)
-                store.Create();
+                await create();
             if (await installation.ClaimStoreAsync(store, ct) is { } problem)
-                throw new OperatorException($"Blobs:Directory: {problem}");
-            store.Prepare();
+                throw new OperatorException($"{Key(options)}: {problem}");
+            (store as DiskBlobStore)?.Prepare();
             await store.CheckAsync(ct);
-            return store;
-        });
+        }, ct);
 
-    private static async Task<T> ExplainedAsync<T>(Func<Task<T>> open)
+    /// <summary>
+    /// What is wrong with the store, in words, or what it can do. A folder is left to others: neither.
+    /// </summary>
+    public static async Task<(string? Problem, S3Report? Report)> LookAsync(KoshaOptions options, CancellationToken ct)
     {
+        if (options.BlobsS3 is null)
+            return (null, null);
         try
         {
-            return await open();
+            using var store = await OpenAsync(options, ct);
+            return (null, await ((S3BlobStore)store).ReportAsync(ct));
+        }
+        catch (OperatorException e)
+        {
+            return (e.Message, null);
+        }
+    }
+
+    /// <summary>For the start of a daemon: what its store can do, what would do harm and what it lacks.</summary>
+    public static async Task LogReportAsync(
+        KoshaOptions options, IBlobStore store, ILogger logger, CancellationToken ct)
+    {
+        if (store is not S3BlobStore bucket)
+            return;
+        var report = await bucket.ReportAsync(ct);
+        logger.LogInformation("The blobs are in {Store}. {Capabilities}", $"{options.BlobsS3}",
+            string.Join(' ', report.Capabilities));
+        foreach (var sentence in report.Warnings.Concat(report.ToAdd))
+            logger.LogWarning("{Sentence}", sentence);
+    }
+
+    /// <param name="options">Which store.</param>
+    /// <param name="prepare">Gets the store, and what makes its folder or bucket.</param>
+    /// <param name="ct">Ends it.</param>
+    private static async Task<IBlobStore> OpenAsync(
+        KoshaOptions options, Func<IBlobStore, Func<Task>, Task> prepare, CancellationToken ct)
+    {
+        var (store, create) = New(options, ct);
+        try
+        {
+            await prepare(store, create);
+            return store;
         }
         catch (StorageException e)
         {
-            throw new OperatorException($"Blobs:Directory: {e.Message}", e);
+            store.Dispose();
+            throw new OperatorException($"{Key(options)}: {e.Message}", e);
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
         }
     }
+
+    private static (IBlobStore Store, Func<Task> Create) New(KoshaOptions options, CancellationToken ct)
+    {
+        if (options.BlobsS3 is { } s3)
+        {
+            var bucket = new S3BlobStore(s3, TimeProvider.System);
+            return (bucket, () => bucket.CreateAsync(ct));
+        }
+        var folder = new DiskBlobStore(options.BlobsDirectory);
+        return (folder, () =>
+        {
+            folder.Create();
+            return Task.CompletedTask;
+        });
+    }
+
+    /// <summary>The settings that name the store.</summary>
+    private static string Key(KoshaOptions options) => options.BlobsS3 is null ? "Blobs:Directory" : "Blobs:S3";
 
     /// <exception cref="OperatorException">The folder cannot be used.</exception>
     public static SpoolFolder OpenSpool(KoshaOptions options)

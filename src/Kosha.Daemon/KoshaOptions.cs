@@ -1,6 +1,7 @@
 using System.Net;
 using Kosha.Daemon.Configuration;
 using Kosha.Daemon.Jobs;
+using Kosha.Storage.Blobs;
 using Serilog.Events;
 
 namespace Kosha.Daemon;
@@ -42,12 +43,19 @@ public sealed partial class KoshaOptions
     /// <summary>Origins whose browser apps may use /dav, as browsers write them. Empty: none but Kosha's own.</summary>
     public IReadOnlyList<string> HttpCorsOrigins { get; }
 
+    /// <summary>Where people reach Kosha, without a path; null: nobody said.</summary>
+    public Uri? PublicUrl { get; }
+
     /// <summary>In Npgsql's form; null: the private cluster.</summary>
     public string? DatabaseConnectionString { get; }
 
     public bool DatabaseTransactionPooler { get; }
 
+    /// <summary>Where blobs lie unless they lie in S3.</summary>
     public string BlobsDirectory { get; }
+
+    /// <summary>Null: blobs lie in <see cref="BlobsDirectory"/>.</summary>
+    public S3StoreOptions? BlobsS3 { get; }
 
     public string SpoolDirectory { get; }
 
@@ -74,6 +82,14 @@ public sealed partial class KoshaOptions
     /// </summary>
     public IReadOnlyList<string> Problems { get; }
 
+    /// <summary>Every folder that Kosha writes to, with the key that names it.</summary>
+    internal IEnumerable<(string Key, string Path)> Folders =>
+    [
+        ("DataDirectory", DataDirectory),
+        .. BlobsS3 is null ? [("Blobs:Directory", BlobsDirectory)] : Array.Empty<(string, string)>(),
+        ("Spool:Directory", SpoolDirectory),
+    ];
+
     /// <summary>What holds and where it comes from, for people.</summary>
     internal IReadOnlyList<EffectiveSetting> Effective { get; }
 
@@ -88,11 +104,12 @@ public sealed partial class KoshaOptions
         HttpTrustedProxies = ReadProxies(reader);
         HttpAllowInsecure = reader.Flag("Http:AllowInsecure", false);
         HttpCorsOrigins = ReadCorsOrigins(reader);
+        PublicUrl = ReadPublicUrl(reader);
         DatabaseConnectionString = ReadConnectionString(reader);
         DatabaseTransactionPooler = reader.Choice("Database:Pooler", false, ("", false), ("transaction", true));
-        if (reader.Choice("Blobs:Store", false, ("disk", false), ("s3", true)))
-            reader.Problem("Blobs:Store", "'s3' is not there yet; use 'disk'.");
+        var isS3 = reader.Choice("Blobs:Store", false, ("disk", false), ("s3", true));
         BlobsDirectory = ReadDirectory(reader, "Blobs:Directory", Path.Combine(DataDirectory, "blobs"));
+        BlobsS3 = ReadS3(reader, isS3, PublicUrl);
         SpoolDirectory = ReadDirectory(reader, "Spool:Directory", Path.Combine(DataDirectory, "spool"));
         SpoolMaxBytes = reader.Number("Spool:MaxBytes", 64L << 30, 1 << 20, long.MaxValue);
         AdminPassword = ReadAdminPassword(reader);
@@ -105,6 +122,7 @@ public sealed partial class KoshaOptions
         ShutdownGrace = TimeSpan.FromSeconds(reader.Number("Shutdown:GraceSeconds", 30, 0, 3600));
         CheckTls(reader);
         CheckInsecure(reader);
+        CheckPublicEndpoint(reader);
         reader.RefuseUnknownKeys();
         Problems = reader.Problems;
         Effective = reader.Effective;

@@ -45,12 +45,7 @@ internal sealed record SystemUser(string Name, string UserId, string GroupId)
 
     // Blobs and spool lie in the data folder unless somebody put them elsewhere.
     private static IEnumerable<(string Key, string Path)> Folders(KoshaOptions options) =>
-        new[]
-        {
-            (Key: DataKey, Path: options.DataDirectory),
-            (Key: BlobsKey, Path: options.BlobsDirectory),
-            (Key: "Spool:Directory", Path: options.SpoolDirectory),
-        }.Where(folder => folder.Key == DataKey
+        options.Folders.Where(folder => folder.Key == DataKey
             || !folder.Path.StartsWith(options.DataDirectory + "/", StringComparison.Ordinal));
 
     private static async Task<SystemUser> CreateAsync(CancellationToken ct)

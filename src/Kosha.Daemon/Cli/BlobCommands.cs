@@ -121,7 +121,7 @@ internal static class BlobCommands
             + "replaced. Nothing is deleted until 'kosha blobs reconcile' went through.");
         command.SetAction((_, _) => line.RunAsync("kosha blobs adopt", async (installation, ct) =>
         {
-            var blobs = await BlobStorage.OpenToAdoptAsync(line.Options, ct);
+            using var blobs = await BlobStorage.OpenToAdoptAsync(line.Options, ct);
             var identity = await new InstallationTable(installation.Database).AdoptAsync(blobs, ct);
             await Console.Out.WriteLineAsync($"Joined, in epoch {identity.Epoch}. Now run 'kosha blobs reconcile'.");
         }));
@@ -131,7 +131,10 @@ internal static class BlobCommands
     private static Task<int> RunAsync(
         CommandLine line, string what, Func<Database, IBlobStore, CancellationToken, Task<int>> work) =>
         line.RunAsync(what, async (installation, ct) =>
-            await work(installation.Database, await BlobStorage.OpenAsync(line.Options, ct), ct));
+        {
+            using var blobs = await BlobStorage.OpenAsync(line.Options, ct);
+            return await work(installation.Database, blobs, ct);
+        });
 
     private static void Print(params (long Count, string What)[] lines)
     {

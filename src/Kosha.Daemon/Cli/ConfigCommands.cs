@@ -10,7 +10,7 @@ internal static class ConfigCommands
     public static Command Create(CommandLine line)
     {
         var check = new Command("check",
-            "Show every setting and where it comes from, and all problems. Changes nothing.");
+            "Show every setting, where it comes from, and all problems. Changes nothing but for a probe in a bucket.");
         check.SetAction((_, _) => CheckAsync(line.Options, line.Signals.Stopping));
         return new Command("config", "Look at the settings.") { check };
     }
@@ -27,18 +27,33 @@ internal static class ConfigCommands
             problems.AddRange(Listening.Problems(options));
         if (options.DatabaseConnectionString is null)
             problems.AddRange(await ClusterProblemsAsync(options, ct));
+        if (options.Problems.Count == 0)
+            problems.AddRange(await StoreProblemsAsync(options, ct));
         foreach (var problem in problems)
             await Console.Error.WriteLineAsync(problem);
         await Console.Out.WriteLineAsync(problems.Count == 0 ? "No problems." : $"{problems.Count} problems.");
         return problems.Count == 0 ? 0 : 1;
     }
 
+    private static async Task<IEnumerable<string>> StoreProblemsAsync(KoshaOptions options, CancellationToken ct)
+    {
+        var (problem, report) = await BlobStorage.LookAsync(options, ct);
+        if (report is not null)
+        {
+            await Console.Out.WriteLineAsync($"What {options.BlobsS3} can do:");
+            foreach (var sentence in report.Capabilities)
+                await Console.Out.WriteLineAsync($"  {sentence}");
+            foreach (var sentence in report.Warnings.Concat(report.ToAdd))
+                await Console.Out.WriteLineAsync($"Warning: {sentence}");
+            await Console.Out.WriteLineAsync();
+        }
+        return problem is null ? [] : [problem];
+    }
+
     // The nearest folder that exists decides whether the rest can be made. Kosha's own folders are left alone.
     private static IEnumerable<string> FolderProblems(KoshaOptions options)
     {
-        (string Key, string Path)[] folders = [("DataDirectory", options.DataDirectory),
-            ("Blobs:Directory", options.BlobsDirectory), ("Spool:Directory", options.SpoolDirectory)];
-        foreach (var (key, path) in folders)
+        foreach (var (key, path) in options.Folders)
         {
             var existing = path;
             while (!Directory.Exists(existing))

@@ -20,7 +20,7 @@ internal static class UpkeepCommands
         };
         command.SetAction((parsed, _) => line.RunAsync("kosha fsck", async (installation, ct) =>
         {
-            var blobs = await BlobStorage.OpenAsync(line.Options, ct);
+            using var blobs = await BlobStorage.OpenAsync(line.Options, ct);
             var options = new FsckOptions { Repair = parsed.GetValue(repair), Quick = parsed.GetValue(quick) };
             return await new Fsck(installation.Database, blobs, Console.Out).RunAsync(options, ct) ? 0 : 1;
         }));

@@ -14,6 +14,15 @@ internal sealed class GivenSettings
 {
     public const string DefaultFile = "/etc/kosha/kosha.json";
     private const string Prefix = "KOSHA_";
+    private const string AccessKey = "Blobs:S3:AccessKey";
+    private const string SecretKey = "Blobs:S3:SecretKey";
+
+    /// <summary>Variables that other programs know, too; Kosha's own go over them.</summary>
+    private static readonly (string Name, string Key)[] UsualNames =
+    [
+        ("DATABASE_URL", "Database:ConnectionString"), ("AWS_REGION", "Blobs:S3:Region"),
+        ("AWS_ACCESS_KEY_ID", AccessKey), ("AWS_SECRET_ACCESS_KEY", SecretKey), ("S3_BUCKET_NAME", "Blobs:S3:Bucket"),
+    ];
 
     private readonly Dictionary<string, GivenSetting> values = new(StringComparer.OrdinalIgnoreCase);
 
@@ -70,15 +79,24 @@ internal sealed class GivenSettings
 
     private void AddEnvironment(IReadOnlyCollection<KeyValuePair<string, string>> environment)
     {
-        var url = environment.FirstOrDefault(variable => variable.Key == "DATABASE_URL").Value;
-        if (!string.IsNullOrEmpty(url))
-            values["Database:ConnectionString"] = new(url, "the environment (DATABASE_URL)");
+        AddUsualNames(environment.Where(variable => variable.Value.Length > 0).ToDictionary());
         foreach (var (name, value) in environment)
         {
             if (!name.StartsWith(Prefix, StringComparison.Ordinal) || value.Length == 0)
                 continue;
             var key = name[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal);
             if (IsForUs(key))
+                values[key] = new(value, $"the environment ({name})");
+        }
+    }
+
+    private void AddUsualNames(Dictionary<string, string> environment)
+    {
+        foreach (var (name, key) in UsualNames)
+        {
+            // Credentials for a time have a third part; these the SDK finds by itself.
+            var isForSdk = key is AccessKey or SecretKey && environment.ContainsKey("AWS_SESSION_TOKEN");
+            if (!isForSdk && environment.TryGetValue(name, out var value))
                 values[key] = new(value, $"the environment ({name})");
         }
     }

@@ -38,7 +38,8 @@ internal static class WebHost
         app.MapWebDav(new WebDavOptions
         {
             InfiniteDepth = options.WebDavInfiniteDepth,
-            FreeBytes = () => FreeBytes(options.BlobsDirectory),
+            PublicUrl = options.PublicUrl,
+            FreeBytes = () => options.BlobsS3 is null ? FreeBytes(options.BlobsDirectory) : null,
         });
         return app;
     }

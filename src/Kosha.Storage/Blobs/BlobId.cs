@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 
 namespace Kosha.Storage.Blobs;
 
@@ -26,6 +27,28 @@ public readonly struct BlobId : IEquatable<BlobId>
     public static bool operator ==(BlobId left, BlobId right) => left.Equals(right);
 
     public static bool operator !=(BlobId left, BlobId right) => !left.Equals(right);
+
+    /// <summary>
+    /// The last part of an object's key in every store: the hash, and from the second generation on its number.
+    /// </summary>
+    internal string ObjectName(int generation) => generation == 1
+        ? ToString() : string.Create(CultureInfo.InvariantCulture, $"{this}.{generation}");
+
+    /// <summary>What <see cref="ObjectName"/> made; null if it did not make this.</summary>
+    internal static (BlobId Id, int Generation)? FindInObjectName(string name)
+    {
+        var (hex, number) = name.Split('.') switch
+        {
+            [var only] => (only, "1"),
+            [var first, var second] => (first, second),
+            _ => ("", ""),
+        };
+        if (hex.Length != 2 * ByteLength || !hex.All(char.IsAsciiHexDigitLower)
+            || !int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var generation))
+            return null;
+        var id = new BlobId(Convert.FromHexString(hex));
+        return name == id.ObjectName(generation) ? (id, generation) : null;
+    }
 
     /// <summary>64 lower-case hexadecimal digits.</summary>
     public override string ToString() => Convert.ToHexStringLower(Bytes);

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -12,7 +11,7 @@ namespace Kosha.Storage.Blobs;
 /// <remarks>
 /// A folder that is not as <see cref="Create"/> makes it takes nothing: it may be a mount point without its disk.
 /// </remarks>
-public sealed class DiskBlobStore(string directory) : IBlobStore, IDisposable
+public sealed class DiskBlobStore(string directory) : IBlobStore
 {
     /// <summary>For copies on their way; never listed. Outside the two-letter folders.</summary>
     private const string TemporaryFolder = "tmp";
@@ -31,15 +30,13 @@ public sealed class DiskBlobStore(string directory) : IBlobStore, IDisposable
 
     public string Key(BlobId id, int generation)
     {
-        var hex = id.ToString();
-        return generation == 1 ? $"{hex[..2]}/{hex[2..4]}/{hex}" : $"{hex[..2]}/{hex[2..4]}/{hex}.{generation}";
+        var name = id.ObjectName(generation);
+        return $"{name[..2]}/{name[2..4]}/{name}";
     }
 
     public bool IsBlobKey(string key) =>
-        key.Split('/') is [_, _, var name] && name.Split('.') is [{ Length: 64 } sha, .. var rest]
-        && sha.All(char.IsAsciiHexDigitLower) && rest.Length <= 1
-        && int.TryParse(rest is [var number] ? number : "1", NumberStyles.None, CultureInfo.InvariantCulture, out var n)
-        && key == Key(new(Convert.FromHexString(sha)), n);
+        key.Split('/') is [_, _, var name] && BlobId.FindInObjectName(name) is { } found
+        && key == Key(found.Id, found.Generation);
 
     /// <summary>Whether an entry of a blob folder is one that Kosha makes, as its name says.</summary>
     public static bool IsOwnEntry(string name) => name is TemporaryFolder or IdentityFile
@@ -266,6 +263,13 @@ public sealed class DiskBlobStore(string directory) : IBlobStore, IDisposable
             ct.ThrowIfCancellationRequested();
             yield return files.Current;
         }
+    }
+
+    public async Task<bool?> IsEmptyAsync(CancellationToken ct)
+    {
+        await foreach (var _ in ListAsync(ct))
+            return false;
+        return true;
     }
 
     private bool MoveNext(IEnumerator<StoredObject> files)

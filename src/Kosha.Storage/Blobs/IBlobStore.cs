@@ -10,7 +10,7 @@ public readonly record struct StoredObject(string Key, long Size, DateTimeOffset
 /// The one storage seam: knows bytes under keys and nothing of names, users or states. Every method may be called
 /// concurrently, for the same key too. A store that cannot be reached is <see cref="StorageFault.Unavailable"/>.
 /// </summary>
-public interface IBlobStore
+public interface IBlobStore : IDisposable
 {
     /// <summary>The store's name in <c>blob_objects.store</c>.</summary>
     string Name { get; }
@@ -25,7 +25,8 @@ public interface IBlobStore
     bool IsBlobKey(string key);
 
     /// <summary>
-    /// Writes, reads and removes a probe; throws <see cref="StorageException"/> with words for the operator.
+    /// Writes, reads and removes a probe, unless that went well a short time ago; throws
+    /// <see cref="StorageException"/> with words for the operator.
     /// </summary>
     Task CheckAsync(CancellationToken ct);
 
@@ -37,7 +38,8 @@ public interface IBlobStore
 
     /// <summary>
     /// A stream of exactly <paramref name="length"/> bytes from <paramref name="offset"/>; fewer bytes are an
-    /// <see cref="IOException"/> while reading. Fault: Damaged if there is no such object.
+    /// <see cref="IOException"/> while reading, and other bytes than the key names, where the store compares them, an
+    /// <see cref="InvalidDataException"/>. Fault: Damaged if there is no such object.
     /// </summary>
     Task<Stream> OpenAsync(string key, long offset, long length, CancellationToken ct);
 
@@ -51,6 +53,11 @@ public interface IBlobStore
     /// Every object but the identity, in no order; those written or removed meanwhile may be there or not.
     /// </summary>
     IAsyncEnumerable<StoredObject> ListAsync(CancellationToken ct);
+
+    /// <summary>
+    /// Whether nothing is stored but perhaps an identity; null if the store does not let itself be listed.
+    /// </summary>
+    Task<bool?> IsEmptyAsync(CancellationToken ct);
 
     /// <summary>Whose store this is; null if nobody has claimed it. Fault: Unavailable.</summary>
     Task<StoreIdentity?> FindIdentityAsync(CancellationToken ct);

@@ -12,9 +12,10 @@ namespace Kosha.Storage.Blobs;
 /// <param name="StoredDeletions">How many of these the store is known to have seen.</param>
 /// <param name="SampleKey">The key of one content that should be there; null if there is none.</param>
 /// <param name="SampleSize">Its size in bytes.</param>
+/// <param name="ContentStore">The kind of store that the content is in; null if there is no content.</param>
 public sealed record InstallationState(
     Guid Id, long Epoch, long ReconciledEpoch, DateTime? StoreClaimedAt, long Deletions, long StoredDeletions,
-    string? SampleKey, long? SampleSize)
+    string? SampleKey, long? SampleSize, string? ContentStore)
 {
     public StoreIdentity Identity => new(Id, Epoch, Deletions);
 
@@ -27,11 +28,14 @@ public sealed record InstallationState(
 /// <summary>The installation's identity in the database, and its counterpart in the store.</summary>
 public sealed class InstallationTable(Database database)
 {
+    /// <summary>All content is in stores of one kind, because no other is ever served; so any row says which.</summary>
     private const string SqlState = """
         select i.id, i.epoch, i.reconciled_epoch, i.store_claimed_at, i.deletions, i.stored_deletions,
-               b.object_key as sample_key, b.size as sample_size
+               b.object_key as sample_key, b.size as sample_size, o.store as content_store
         from installation i
         left join lateral (select object_key, size from blobs where state = 'live' order by id limit 1) b on true
+        left join lateral (select object_key from blobs order by id limit 1) f on true
+        left join blob_objects o on o.key = f.object_key
         """;
 
     /// <summary>Fault: Unavailable.</summary>
@@ -89,6 +93,8 @@ public sealed class InstallationTable(Database database)
     /// <summary>What keeps this store from being this database's, in words, and what to do; null if nothing.</summary>
     public async Task<string?> ProblemAsync(InstallationState state, IBlobStore store, CancellationToken ct)
     {
+        if (OtherStoreProblem(state, store) is { } other)
+            return other;
         var found = await store.FindIdentityAsync(ct);
         if (found is null)
             return state.StoreClaimedAt is null ? await UnclaimedProblemAsync(state, store, ct) : LostIdentity + Adopt;
@@ -107,6 +113,15 @@ public sealed class InstallationTable(Database database)
     }
 
     /// <summary>
+    /// Rows name keys of one kind of store. On another one they would prove nothing, and no upload could heal them.
+    /// </summary>
+    private static string? OtherStoreProblem(InstallationState state, IBlobStore store) =>
+        state.ContentStore is { } kind && kind != store.Name
+            ? $"the content of this database is in a store of the kind '{kind}', and this is '{store.Name}'. Set "
+                + $"Blobs:Store={kind} again; to change, begin a new installation and copy the files by WebDAV."
+            : null;
+
+    /// <summary>
     /// A new database takes an empty store. One from before there were identities takes the store in which its content
     /// is: a disk that is not mounted is empty, too.
     /// </summary>
@@ -114,7 +129,7 @@ public sealed class InstallationTable(Database database)
         InstallationState state, IBlobStore store, CancellationToken ct)
     {
         if (state.SampleKey is null)
-            return await IsEmptyAsync(store, ct) ? null : NotEmpty + Adopt;
+            return await store.IsEmptyAsync(ct) == false ? NotEmpty + Adopt : null;
         return await store.FindSizeAsync(state.SampleKey, ct) == state.SampleSize ? null : LostIdentity + Adopt;
     }
 
@@ -122,18 +137,11 @@ public sealed class InstallationTable(Database database)
         "If both really belong together now, 'kosha blobs adopt' joins them; nothing is deleted by that.";
 
     private const string LostIdentity =
-        "the store has lost its identity. Is its disk mounted, and is this the right folder? ";
+        "the store has lost its identity. Is this the right folder or bucket, and is its disk mounted? ";
 
     private const string NotEmpty =
         "the database is new and the store is not empty. Restore the database that belongs to this store, or name an "
         + "empty store. ";
-
-    private static async Task<bool> IsEmptyAsync(IBlobStore store, CancellationToken ct)
-    {
-        await foreach (var _ in store.ListAsync(ct))
-            return false;
-        return true;
-    }
 
     private const string SqlRaiseEpoch = """
         update installation set epoch = greatest(epoch, @epoch) + 1, deletions = greatest(deletions, @deletions),
@@ -144,12 +152,14 @@ public sealed class InstallationTable(Database database)
     /// <summary>
     /// Joins this database and this store whatever they were before, in a new epoch: until a full reconcile nothing is
     /// deleted, and every upload is stored whether or not a row says that its bytes are there. Faults: AlreadyExists
-    /// (a sweep or reconcile runs), Unavailable.
+    /// (a sweep or reconcile runs), Unavailable (also for another kind of store).
     /// </summary>
     public async Task<StoreIdentity> AdoptAsync(IBlobStore store, CancellationToken ct)
     {
         await using var sweep = await Lease.TakeAsync(database, Sweep.LeaseName, ct);
         await using var reconcile = await Lease.TakeAsync(database, Reconcile.LeaseName, ct);
+        if (OtherStoreProblem(await StateAsync(ct), store) is { } problem)
+            throw new StorageException(StorageFault.Unavailable, $"Nothing is done: {problem}");
         var found = await FindReadableAsync(store, ct);
         var parameters = new { epoch = found?.Epoch ?? 0, deletions = found?.Deletions ?? 0 };
         var identity = await database.WriteAsync(async transaction =>

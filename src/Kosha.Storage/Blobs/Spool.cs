@@ -142,9 +142,12 @@ public sealed class Spool : IAsyncDisposable
     }
 
     /// <summary>The bytes again, from the start. Several readers at once are fine.</summary>
-    public Stream OpenRead() => memory is not null
-        ? new MemoryStream(memory, writable: false)
-        : new FileSlice(file!, 0, Size, ownsHandle: false);
+    public Stream OpenRead() => OpenRead(0, Size);
+
+    /// <summary>A part of the bytes; reading it can be begun again, too.</summary>
+    public Stream OpenRead(long offset, long length) => memory is not null
+        ? new MemoryStream(memory, (int)offset, (int)length, writable: false)
+        : new FileSlice(file!, offset, length, ownsHandle: false);
 
     /// <summary>
     /// Makes the temporary file durable and renames it: the cheapest way into a folder of the same file system. False

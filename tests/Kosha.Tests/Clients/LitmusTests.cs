@@ -6,7 +6,7 @@ using Xunit;
 namespace Kosha.Tests.Clients;
 
 /// <summary>litmus, the protocol suite of neon's author: all of its 104 tests, without a warning.</summary>
-public sealed partial class LitmusTests(SharedKosha kosha)
+public sealed partial class LitmusTests(TestS3 s3)
 {
     private static readonly (string Suite, int Tests)[] Suites =
         [("basic", 16), ("copymove", 13), ("props", 30), ("locks", 41), ("http", 4)];
@@ -14,9 +14,12 @@ public sealed partial class LitmusTests(SharedKosha kosha)
     [GeneratedRegex(@"summary for `(?<suite>\w+)': of \d+ tests run: (?<passed>\d+) passed, 0 failed")]
     private static partial Regex Summary();
 
-    [Fact]
-    public async Task Every_test_passes_without_a_warning()
+    [Theory]
+    [InlineData(TestStore.Disk)]
+    [InlineData(TestStore.InS3)]
+    public async Task Every_test_passes_without_a_warning(string kind)
     {
+        await using var kosha = await KoshaProcess.StartNewAsync((await s3.NewStoreAsync(kind)).Settings);
         using var drive = await kosha.NewDriveAsync();
         using var folder = new TestFolder();
         var user = drive.User;
@@ -30,5 +33,6 @@ public sealed partial class LitmusTests(SharedKosha kosha)
             .Select(g => (g["suite"].Value, int.Parse(g["passed"].Value, CultureInfo.InvariantCulture)));
         Assert.True(Suites.SequenceEqual(found) && result.ExitCode == 0, result.All);
         Assert.DoesNotContain("WARNING", result.Output);
+        (await kosha.CommandAsync("fsck")).MustSucceed();
     }
 }

@@ -4,19 +4,22 @@ using Xunit;
 namespace Kosha.Tests.Clients;
 
 /// <summary>rclone sync, vendor owncloud: what was synced comes back whole, and nothing is sent twice.</summary>
-public sealed class RcloneTests(SharedKosha kosha)
+public sealed class RcloneTests(SharedKosha shared, TestS3 s3)
 {
-    [Fact]
-    public async Task A_real_tree_goes_up_and_comes_back_identical()
+    [Theory]
+    [InlineData(TestStore.Disk, 3000)]
+    [InlineData(TestStore.InS3, 500)]
+    public async Task A_real_tree_goes_up_and_comes_back_identical(string kind, int files)
     {
+        await using var kosha = await KoshaProcess.StartNewAsync((await s3.NewStoreAsync(kind)).Settings);
         using var folder = new TestFolder();
         var (source, back) = (folder["source"], folder["back"]);
-        RealTree.Copy(TestSize.Pick(3000, 30000), source);
+        RealTree.Copy(TestSize.Pick(files, 30000), source);
         using var drive = await kosha.NewDriveAsync();
         var rclone = await Rclone.ForAsync(drive);
 
         var count = RealTree.Describe(source).Count;
-        var first = await Figures.TimeAsync($"rclone sync of {count} files up",
+        var first = await Figures.TimeAsync($"rclone sync of {count} files up, {kind}",
             () => rclone.RunAsync("sync", source, Rclone.Remote("tree")));
         Assert.Equal(count, first.Copied.Count);
 
@@ -29,6 +32,7 @@ public sealed class RcloneTests(SharedKosha kosha)
         await Figures.TimeAsync("down", () => rclone.RunAsync("sync", Rclone.Remote("tree"), back));
         Assert.Equal(RealTree.Describe(source), RealTree.Describe(back));
         await rclone.RunAsync("check", "--checksum", source, back);
+        (await kosha.CommandAsync("fsck")).MustSucceed();
     }
 
     [Fact]
@@ -37,7 +41,7 @@ public sealed class RcloneTests(SharedKosha kosha)
         using var folder = new TestFolder();
         var source = folder["source"];
         RealTree.AddDifficultNames(source);
-        using var drive = await kosha.NewDriveAsync();
+        using var drive = await shared.NewDriveAsync();
         var rclone = await Rclone.ForAsync(drive);
         await rclone.RunAsync("sync", source, Rclone.Remote("small"));
 
@@ -63,7 +67,7 @@ public sealed class RcloneTests(SharedKosha kosha)
         using var folder = new TestFolder();
         var source = folder["source"];
         RealTree.AddDifficultNames(source);
-        using var drive = await kosha.NewDriveAsync();
+        using var drive = await shared.NewDriveAsync();
         var rclone = await Rclone.ForAsync(drive);
         await rclone.RunAsync("sync", source, Rclone.Remote("first"));
 

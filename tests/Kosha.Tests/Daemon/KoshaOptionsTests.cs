@@ -69,7 +69,7 @@ public sealed class KoshaOptionsTests
     public void All_problems_are_reported_together()
     {
         var options = Read([("KOSHA_Spool__MaxBytes", "much")], "--Http:Listen=ftp://x", "--Log:Level=loud",
-            "--Blobs:Store=s3", "--Admin:Password=short", "--Http:SelfSigned=maybe", "--Shutdown:GraceSeconds");
+            "--Blobs:Store=tape", "--Admin:Password=short", "--Http:SelfSigned=maybe", "--Shutdown:GraceSeconds");
         Refused(options, "--Shutdown:GraceSeconds has no value", "Http:Listen:", "Http:SelfSigned:", "Blobs:Store:",
             "Spool:MaxBytes:", "Admin:Password:", "Log:Level:");
     }
@@ -169,10 +169,83 @@ public sealed class KoshaOptionsTests
         Assert.False(GivenSettings.IsSetting("Http:Listen=x"));
     }
 
+    [Theory]
+    [InlineData("https://Files.Example.org:443/", "https://files.example.org")]
+    [InlineData("http://10.0.0.1:8080", "http://10.0.0.1:8080")]
+    public void The_public_address_is_the_origin_of_pages_that_use_the_bucket(string url, string origin) =>
+        Assert.Equal(origin, Read(
+            $"--PublicUrl={url}", "--Blobs:Store=s3", "--Blobs:S3:Bucket=files").BlobsS3!.BrowserOrigin);
+
+    [Fact]
+    public void A_public_address_has_no_path_and_is_not_the_store_s()
+    {
+        Refused(Read("--PublicUrl=https://files.example.org/kosha"), "PublicUrl:");
+        Refused(Read("--PublicUrl=files.example.org"), "PublicUrl:");
+        Refused(Read("--PublicUrl=https://files.example.org", "--Blobs:Store=s3", "--Blobs:S3:Bucket=files",
+            "--Blobs:S3:PublicEndpoint=https://files.example.org"), "Blobs:S3:PublicEndpoint:");
+    }
+
+    [Fact]
+    public void S3_needs_a_bucket_and_has_a_default_for_the_rest()
+    {
+        Refused(Read("--Blobs:Store=s3"), "Blobs:S3:Bucket:");
+        var aws = Read("--Blobs:Store=s3", "--Blobs:S3:Bucket=files").BlobsS3!;
+        Assert.Equal((null, "us-east-1", false, "", 16L << 20),
+            (aws.Endpoint, aws.Region, aws.ForcePathStyle, aws.Prefix, aws.PartBytes));
+        var own = Read("--Blobs:Store=s3", "--Blobs:S3:Bucket=files", "--Blobs:S3:Endpoint=http://10.0.0.1:9000",
+            "--Blobs:S3:Prefix=kosha/home/").BlobsS3!;
+        Assert.Equal((new Uri("http://10.0.0.1:9000"), true, "kosha/home/"),
+            (own.Endpoint, own.ForcePathStyle, own.Prefix));
+        Assert.Null(Read("--Blobs:S3:Bucket=files").BlobsS3);
+    }
+
+    [Theory]
+    [InlineData("Endpoint", "s3.example.org")]
+    [InlineData("Endpoint", "https://s3.example.org/bucket")]
+    [InlineData("Endpoint", "https://key:secret@s3.example.org")]
+    [InlineData("Endpoint", "ftp://s3.example.org")]
+    [InlineData("PublicEndpoint", "https://s3.example.org/?x")]
+    [InlineData("PublicEndpoint", "http://127.0.0.1:8080")]
+    [InlineData("Region", "the moon")]
+    [InlineData("Bucket", "a/b")]
+    [InlineData("Bucket", "ab")]
+    [InlineData("Prefix", "/a")]
+    [InlineData("Prefix", "a//b")]
+    [InlineData("Prefix", "a/../b")]
+    [InlineData("SecretKey", "key without its other half")]
+    [InlineData("AccessKey", "key without its other half")]
+    [InlineData("ServerSideEncryption", "rot13")]
+    [InlineData("KmsKey", "a key for nothing")]
+    [InlineData("StorageClass", "DEEP_ARCHIVE")]
+    [InlineData("PartBytes", "5242879")]
+    public void What_no_store_would_take_is_refused(string key, string value)
+    {
+        var options = Read("--Blobs:Store=s3", "--Blobs:S3:Bucket=files", $"--Blobs:S3:{key}={value}");
+        var problem = Assert.Single(options.Problems);
+        Assert.DoesNotContain(options.Effective, s => s.Value.Contains("key:secret", StringComparison.Ordinal));
+        Assert.StartsWith("Blobs:S3:", problem, StringComparison.Ordinal);
+        Assert.DoesNotContain("other half", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_usual_variables_of_S3_are_honoured_below_Kosha_s_own()
+    {
+        (string, string)[] usual = [("AWS_REGION", "eu-central-1"), ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "s3cret"), ("S3_BUCKET_NAME", "files"), ("KOSHA_Blobs__Store", "s3")];
+        var options = Read(usual);
+        Assert.Empty(options.Problems);
+        Assert.Equal(("eu-central-1", "id", "s3cret", "files"), (options.BlobsS3!.Region, options.BlobsS3.AccessKey,
+            options.BlobsS3.SecretKey, options.BlobsS3.Bucket));
+        Assert.Equal("mine", Read([.. usual, ("KOSHA_Blobs__S3__Bucket", "mine")]).BlobsS3!.Bucket);
+        // Credentials for a time have a third part, which the SDK finds together with the other two.
+        Assert.Null(Read([.. usual, ("AWS_SESSION_TOKEN", "token")]).BlobsS3!.AccessKey);
+    }
+
     [Fact]
     public void Secrets_are_masked()
     {
-        var options = Read([("DATABASE_URL", "postgresql://joe:s3cret@db.example/k")], "--Admin:Password=s3cret word");
+        var options = Read([("DATABASE_URL", "postgresql://joe:s3cret@db.example/k")], "--Admin:Password=s3cret word",
+            "--Blobs:S3:AccessKey=s3cret", "--Blobs:S3:SecretKey=s3cret");
         Assert.Empty(options.Problems);
         Assert.DoesNotContain(options.Effective, setting => setting.Value.Contains("s3cret", StringComparison.Ordinal));
         Assert.Contains(options.Effective, setting => setting.Value.Contains("db.example", StringComparison.Ordinal));

@@ -22,12 +22,18 @@ public sealed partial class KoshaProcess
         });
     }
 
+    private IEnumerable<KeyValuePair<string, string?>> BlobSettings =>
+        from setting in settings
+        where setting.Key.StartsWith("Blobs:", StringComparison.Ordinal)
+        select KeyValuePair.Create(
+            "KOSHA_" + setting.Key.Replace(":", "__", StringComparison.Ordinal), (string?)setting.Value);
+
     // Settings go by the command line to the daemon and by the environment to the commands, as people do it.
     private ToolStart Start(string command, IReadOnlyList<string> arguments) =>
         new(Dotnet, [ProgramFile, command, .. arguments])
         {
             Folder = folder.Path,
-            Environment = new Dictionary<string, string?>
+            Environment = new Dictionary<string, string?>(BlobSettings)
             {
                 ["KOSHA_DataDirectory"] = DataDirectory,
                 ["KOSHA_Database__ConnectionString"] = settings.GetValueOrDefault("Database:ConnectionString"),
@@ -36,6 +42,7 @@ public sealed partial class KoshaProcess
                 ["AWS_REGION"] = null,
                 ["AWS_ACCESS_KEY_ID"] = null,
                 ["AWS_SECRET_ACCESS_KEY"] = null,
+                ["AWS_SESSION_TOKEN"] = null,
                 ["DOTNET_TieredPGO"] = "0",
                 ["DOTNET_STARTUP_HOOKS"] = CrashAt is null ? null : typeof(KoshaProcess).Assembly.Location,
                 ["CRASH_AT"] = CrashAt,

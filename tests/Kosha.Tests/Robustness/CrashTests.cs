@@ -6,13 +6,16 @@ namespace Kosha.Tests.Robustness;
 
 /// <summary>kill -9 in the middle of 16 writers, again and again, with Postgres as durable as it ships.</summary>
 [Collection(Alone.Name)]
-public sealed class CrashTests(SharedPostgres postgres)
+public sealed class CrashTests(SharedPostgres postgres, TestS3 s3)
 {
-    [Fact]
-    public async Task Every_acknowledged_file_is_whole_after_kill_9()
+    [Theory]
+    [InlineData(TestStore.Disk)]
+    [InlineData(TestStore.InS3)]
+    public async Task Every_acknowledged_file_is_whole_after_kill_9(string kind)
     {
         var writers = new CrashWriters(new(TestSeed.Next()));
-        await using var kosha = await KoshaProcess.StartNewAsync();
+        var store = await s3.NewStoreAsync(kind);
+        await using var kosha = await KoshaProcess.StartNewAsync(store.Settings);
         var user = await kosha.NewUserAsync();
         for (var round = 1; round <= TestSize.Pick(15, 100); round++)
         {
@@ -28,7 +31,7 @@ public sealed class CrashTests(SharedPostgres postgres)
             await VerifyAsync(kosha, user, writers);
         }
         Assert.True(writers.Acknowledged > 20, "Hardly anything was written.");
-        await AssertNoOrphansAsync(kosha);
+        await AssertNoOrphansAsync(kosha, store);
         await kosha.StopAsync();
     }
 
@@ -51,24 +54,28 @@ public sealed class CrashTests(SharedPostgres postgres)
             });
             await VerifyAsync(kosha, user, writers);
         }
-        await AssertNoOrphansAsync(kosha);
+        await AssertNoOrphansAsync(kosha, OnDisk);
         await kosha.StopAsync();
     }
 
     /// <summary>The numbered steps of the vault, and what lies between them.</summary>
     [Theory]
-    [InlineData("vault.looked")]
-    [InlineData("vault.received")]
-    [InlineData("vault.compared")]
-    [InlineData("vault.claimed")]
-    [InlineData("disk.renamed")]
-    [InlineData("vault.stored")]
-    [InlineData("vault.naming")]
-    [InlineData("vault.named")]
-    public async Task Every_acknowledged_file_is_whole_after_an_end_at(string step)
+    [InlineData("vault.looked", TestStore.Disk)]
+    [InlineData("vault.received", TestStore.Disk)]
+    [InlineData("vault.compared", TestStore.Disk)]
+    [InlineData("vault.claimed", TestStore.Disk)]
+    [InlineData("vault.claimed", TestStore.InS3)]
+    [InlineData("disk.renamed", TestStore.Disk)]
+    [InlineData("vault.stored", TestStore.Disk)]
+    [InlineData("vault.stored", TestStore.InS3)]
+    [InlineData("vault.naming", TestStore.Disk)]
+    [InlineData("vault.named", TestStore.Disk)]
+    [InlineData("vault.named", TestStore.InS3)]
+    public async Task Every_acknowledged_file_is_whole_after_an_end_at(string step, string kind)
     {
         var writers = new CrashWriters(new(TestSeed.Next()));
-        await using var kosha = await KoshaProcess.StartNewAsync();
+        var store = await s3.NewStoreAsync(kind);
+        await using var kosha = await KoshaProcess.StartNewAsync(store.Settings);
         var user = await kosha.NewUserAsync();
         for (var round = 1; round <= TestSize.Pick(1, 10); round++)
         {
@@ -81,7 +88,7 @@ public sealed class CrashTests(SharedPostgres postgres)
             await kosha.StartAsync();
             await VerifyAsync(kosha, user, writers);
         }
-        await AssertNoOrphansAsync(kosha);
+        await AssertNoOrphansAsync(kosha, store);
         await kosha.StopAsync();
     }
 
@@ -111,7 +118,7 @@ public sealed class CrashTests(SharedPostgres postgres)
         // As if the time had passed after which a dead sweep is followed.
         await Sql.ExecuteAsync(connectionString, "delete from leases");
         await SweepAsync(kosha);
-        await AssertNoOrphansAsync(kosha);
+        await AssertNoOrphansAsync(kosha, OnDisk);
         using (var drive = kosha.Drive(user))
             Assert.Equal("content 3", (await drive.GetAsync("file")).Must(200).Text);
         await kosha.StopAsync();
@@ -124,20 +131,21 @@ public sealed class CrashTests(SharedPostgres postgres)
         (await kosha.CommandAsync("fsck")).MustSucceed();
     }
 
+    private static readonly TestStore OnDisk = new(S3: null);
+
     private static readonly string[] Sweep = ["blobs", "sweep", "--grace-hours", "0"];
 
     private static async Task SweepAsync(KoshaProcess kosha) => (await kosha.CommandAsync(Sweep)).MustSucceed();
 
     /// <summary>After the grace time whatever a crash left is gone: in rows, objects and temporary files.</summary>
-    private static async Task AssertNoOrphansAsync(KoshaProcess kosha)
+    private static async Task AssertNoOrphansAsync(KoshaProcess kosha, TestStore store)
     {
         await SweepAsync(kosha);
         await SweepAsync(kosha);
         var fsck = (await kosha.CommandAsync("fsck")).MustSucceed().Output;
         foreach (var leftover in (string[])["contents on their way", "contents that nothing names", "contents damaged"])
             Assert.Contains($" 0  {leftover}", fsck);
-        var objects = Directory.GetFiles(Path.Combine(kosha.DataDirectory, "blobs"), "*", SearchOption.AllDirectories)
-            .Count(path => Path.GetFileName(path) != "kosha-store.json");
+        var objects = await store.CountAsync(kosha);
         Assert.Contains(string.Create(CultureInfo.InvariantCulture, $" {objects:N0}  contents stored"), fsck);
         Assert.Empty(Directory.GetFiles(Path.Combine(kosha.DataDirectory, "spool")));
     }

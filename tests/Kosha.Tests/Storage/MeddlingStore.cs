@@ -23,6 +23,11 @@ public sealed class MeddlingStore(IBlobStore store) : IBlobStore
 
     public int Puts { get; private set; }
 
+    /// <summary>The real store is its owner's.</summary>
+    public void Dispose()
+    {
+    }
+
     public string Name => store.Name;
 
     public string Key(BlobId id, int generation) => store.Key(id, generation);
@@ -56,6 +61,8 @@ public sealed class MeddlingStore(IBlobStore store) : IBlobStore
             yield return stored;
         await AfterList();
     }
+
+    public Task<bool?> IsEmptyAsync(CancellationToken ct) => store.IsEmptyAsync(ct);
 
     public bool IsBlobKey(string key) => store.IsBlobKey(key);
 

@@ -8,7 +8,7 @@ namespace Kosha.Tests.Robustness.Model;
 
 /// <summary>Random requests against a model in memory: one after the other exactly, at once by some order.</summary>
 [Collection(Alone.Name)]
-public sealed class ModelTests
+public sealed class ModelTests(TestS3 s3)
 {
     private const int Users = 6;
     private const int Clients = 4;
@@ -16,11 +16,13 @@ public sealed class ModelTests
 
     private static readonly string[] Letters = ["a", "b", "c"];
 
-    [Fact]
-    public async Task Users_in_parallel_each_get_what_the_model_says()
+    [Theory]
+    [InlineData(TestStore.Disk)]
+    [InlineData(TestStore.InS3)]
+    public async Task Users_in_parallel_each_get_what_the_model_says(string kind)
     {
         var seed = TestSeed.Next();
-        await using var kosha = await KoshaProcess.StartNewAsync();
+        await using var kosha = await KoshaProcess.StartNewAsync((await s3.NewStoreAsync(kind)).Settings);
         var statuses = new ConcurrentDictionary<(string Method, int Status), int>();
         await Task.WhenAll(Enumerable.Range(0, Users).Select(async i =>
         {
@@ -56,11 +58,13 @@ public sealed class ModelTests
         Assert.Equal(tree.Bytes.ToString(CultureInfo.InvariantCulture), root.Value("quota-used-bytes"));
     }
 
-    [Fact]
-    public async Task Clients_of_one_user_get_answers_that_some_order_explains()
+    [Theory]
+    [InlineData(TestStore.Disk)]
+    [InlineData(TestStore.InS3)]
+    public async Task Clients_of_one_user_get_answers_that_some_order_explains(string kind)
     {
         var seed = TestSeed.Next();
-        await using var kosha = await KoshaProcess.StartNewAsync();
+        await using var kosha = await KoshaProcess.StartNewAsync((await s3.NewStoreAsync(kind)).Settings);
         using var drive = await kosha.NewDriveAsync();
         // Twenty names: plain ones, and some that are below others.
         string[] names = ["a", "b", "c", "d", "e", "f", "g", "h", "a/x", "a/y", "b/x", "b/y", "c/x", "c/y", "d/x",
