@@ -86,4 +86,11 @@ internal sealed partial class BlobTable
     public async Task<bool> SetWholeAsync(BlobRow blob, CancellationToken ct) =>
         await database.WriteAsync(transaction =>
             transaction.Connection!.ExecuteAsync(new(SqlSetWhole, blob, transaction, cancellationToken: ct)), ct) > 0;
+
+    private const string SqlIsReadable =
+        "select exists (select from blobs where object_key = @key and state in ('live', 'condemned'))";
+
+    /// <summary>Whether a content has its bytes under this key, as far as its row knows.</summary>
+    public Task<bool> IsReadableAsync(string key, CancellationToken ct) => database.ReadAsync(connection =>
+        connection.ExecuteScalarAsync<bool>(new(SqlIsReadable, new { key }, cancellationToken: ct)), ct);
 }

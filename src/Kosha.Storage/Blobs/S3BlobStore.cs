@@ -41,11 +41,19 @@ public sealed partial class S3BlobStore : IBlobStore
         this.time = time;
         maxSinglePutBytes = Math.Min(2 * options.PartBytes, S3StoreOptions.MaxPartBytes);
         connections = new(options.Timeout);
+        client = NewClient(options, connections);
+        client.BeforeRequestEvent += SignKnownBody;
+        linker = options.PublicEndpoint is { } address
+            ? NewClient(options with { Endpoint = address }, connections)
+            : null;
+    }
+
+    private static AmazonS3Client NewClient(S3StoreOptions options, S3Connections connections)
+    {
         var config = Config(options, connections);
-        client = options is { AccessKey: { } accessKey, SecretKey: { } secretKey }
+        return options is { AccessKey: { } accessKey, SecretKey: { } secretKey }
             ? new(new BasicAWSCredentials(accessKey, secretKey), config)
             : new(config);
-        client.BeforeRequestEvent += SignKnownBody;
     }
 
     private static AmazonS3Config Config(S3StoreOptions options, S3Connections connections)
@@ -82,6 +90,7 @@ public sealed partial class S3BlobStore : IBlobStore
     public void Dispose()
     {
         client.Dispose();
+        linker?.Dispose();
         connections.Dispose();
     }
 
