@@ -36,20 +36,35 @@ internal static class BlobStorage
             await store.CheckAsync(ct);
         }, ct);
 
-    /// <summary>What is wrong with the store, in words; null if nothing is. A folder is left to others.</summary>
-    public static async Task<string?> ProblemAsync(KoshaOptions options, CancellationToken ct)
+    /// <summary>
+    /// What is wrong with the store, in words, or what it can do. A folder is left to others: neither.
+    /// </summary>
+    public static async Task<(string? Problem, S3Report? Report)> LookAsync(KoshaOptions options, CancellationToken ct)
     {
         if (options.BlobsS3 is null)
-            return null;
+            return (null, null);
         try
         {
             using var store = await OpenAsync(options, ct);
-            return null;
+            return (null, await ((S3BlobStore)store).ReportAsync(ct));
         }
         catch (OperatorException e)
         {
-            return e.Message;
+            return (e.Message, null);
         }
+    }
+
+    /// <summary>For the start of a daemon: what its store can do, what would do harm and what it lacks.</summary>
+    public static async Task LogReportAsync(
+        KoshaOptions options, IBlobStore store, ILogger logger, CancellationToken ct)
+    {
+        if (store is not S3BlobStore bucket)
+            return;
+        var report = await bucket.ReportAsync(ct);
+        logger.LogInformation("The blobs are in {Store}. {Capabilities}", $"{options.BlobsS3}",
+            string.Join(' ', report.Capabilities));
+        foreach (var sentence in report.Warnings.Concat(report.ToAdd))
+            logger.LogWarning("{Sentence}", sentence);
     }
 
     /// <param name="options">Which store.</param>

@@ -83,6 +83,17 @@ public sealed partial class KoshaOptions
             + "several with ';' between them."));
     }
 
+    private static Uri? ReadPublicUrl(SettingsReader reader)
+    {
+        var text = reader.Text("PublicUrl", "");
+        if (text.Length == 0)
+            return null;
+        if (WebOrigin.TryParse(text) is { } origin && origin.StartsWith("http", StringComparison.Ordinal))
+            return new(origin);
+        reader.Problem("PublicUrl", $"'{text}' is not an address without a path; write https://files.example.org.");
+        return null;
+    }
+
     private static string? ReadConnectionString(SettingsReader reader)
     {
         const string Key = "Database:ConnectionString";

@@ -10,7 +10,7 @@ public sealed partial class KoshaOptions
     /// <summary>
     /// Read in any case, so that every key is known; judged only where <paramref name="isUsed"/>. Null if it is not.
     /// </summary>
-    private static S3StoreOptions? ReadS3(SettingsReader reader, bool isUsed)
+    private static S3StoreOptions? ReadS3(SettingsReader reader, bool isUsed, Uri? publicUrl)
     {
         Action<string, string> problem = isUsed ? (key, what) => reader.Problem(S3 + key, what) : (_, _) => { };
         var endpoint = ReadEndpoint(reader, "Endpoint", problem);
@@ -19,6 +19,7 @@ public sealed partial class KoshaOptions
         {
             Endpoint = endpoint,
             PublicEndpoint = publicEndpoint,
+            BrowserOrigin = publicUrl?.GetLeftPart(UriPartial.Authority),
             Region = ReadRegion(reader, problem),
             Bucket = ReadBucket(reader, problem),
             AccessKey = NullIfEmpty(reader.Text(S3 + "AccessKey", "", _ => "***")),
@@ -102,9 +103,9 @@ public sealed partial class KoshaOptions
     /// <summary>Clients would be sent back to Kosha, with their credentials.</summary>
     private void CheckPublicEndpoint(SettingsReader reader)
     {
-        if (BlobsS3?.PublicEndpoint is { } url && HttpListen.Any(address =>
+        if (BlobsS3?.PublicEndpoint is { } url && (url == PublicUrl || HttpListen.Any(address =>
             address.IsTls == (url.Scheme == "https") && address.Port == url.Port
-            && ListenAddress.TryParse(url.GetLeftPart(UriPartial.Authority))?.Address.Equals(address.Address) == true))
+            && ListenAddress.TryParse(url.GetLeftPart(UriPartial.Authority))?.Address.Equals(address.Address) == true)))
             reader.Problem(S3 + "PublicEndpoint", $"{url} is Kosha's own address, not the store's.");
     }
 

@@ -43,6 +43,9 @@ public sealed partial class KoshaOptions
     /// <summary>Origins whose browser apps may use /dav, as browsers write them. Empty: none but Kosha's own.</summary>
     public IReadOnlyList<string> HttpCorsOrigins { get; }
 
+    /// <summary>Where people reach Kosha, without a path; null: nobody said.</summary>
+    public Uri? PublicUrl { get; }
+
     /// <summary>In Npgsql's form; null: the private cluster.</summary>
     public string? DatabaseConnectionString { get; }
 
@@ -106,11 +109,12 @@ public sealed partial class KoshaOptions
         HttpTrustedProxies = ReadProxies(reader);
         HttpAllowInsecure = reader.Flag("Http:AllowInsecure", false);
         HttpCorsOrigins = ReadCorsOrigins(reader);
+        PublicUrl = ReadPublicUrl(reader);
         DatabaseConnectionString = ReadConnectionString(reader);
         DatabaseTransactionPooler = reader.Choice("Database:Pooler", false, ("", false), ("transaction", true));
         var isS3 = reader.Choice("Blobs:Store", false, ("disk", false), ("s3", true));
         BlobsDirectory = ReadDirectory(reader, "Blobs:Directory", Path.Combine(DataDirectory, "blobs"));
-        BlobsS3 = ReadS3(reader, isS3);
+        BlobsS3 = ReadS3(reader, isS3, PublicUrl);
         BlobsRedirect = reader.Choice("Blobs:Redirect", RedirectMode.KnownClients, ("off", RedirectMode.Off),
             ("known-clients", RedirectMode.KnownClients), ("always", RedirectMode.Always));
         BlobsRedirectMinBytes = reader.Number("Blobs:RedirectMinBytes", 8L << 20, 0, long.MaxValue);

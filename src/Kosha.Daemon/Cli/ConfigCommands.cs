@@ -29,12 +29,27 @@ internal static class ConfigCommands
             problems.AddRange(Listening.Problems(options));
         if (options.DatabaseConnectionString is null)
             problems.AddRange(await ClusterProblemsAsync(options, ct));
-        if (options.Problems.Count == 0 && await BlobStorage.ProblemAsync(options, ct) is { } storeProblem)
-            problems.Add(storeProblem);
+        if (options.Problems.Count == 0)
+            problems.AddRange(await StoreProblemsAsync(options, ct));
         foreach (var problem in problems)
             await Console.Error.WriteLineAsync(problem);
         await Console.Out.WriteLineAsync(problems.Count == 0 ? "No problems." : $"{problems.Count} problems.");
         return problems.Count == 0 ? 0 : 1;
+    }
+
+    private static async Task<IEnumerable<string>> StoreProblemsAsync(KoshaOptions options, CancellationToken ct)
+    {
+        var (problem, report) = await BlobStorage.LookAsync(options, ct);
+        if (report is not null)
+        {
+            await Console.Out.WriteLineAsync($"What {options.BlobsS3} can do:");
+            foreach (var sentence in report.Capabilities)
+                await Console.Out.WriteLineAsync($"  {sentence}");
+            foreach (var sentence in report.Warnings.Concat(report.ToAdd))
+                await Console.Out.WriteLineAsync($"Warning: {sentence}");
+            await Console.Out.WriteLineAsync();
+        }
+        return problem is null ? [] : [problem];
     }
 
     // The nearest folder that exists decides whether the rest can be made. Kosha's own folders are left alone.

@@ -25,6 +25,7 @@ internal static class Serve
         await using var installation = await Installation.OpenAsync(
             options, new(What, Serves: true), logger, signals.Stopping);
         using var blobs = await BlobStorage.OpenToServeAsync(options, installation.Database, signals.Stopping);
+        await BlobStorage.LogReportAsync(options, blobs, logger, signals.Stopping);
         var password = await FirstAdministrator.EnsureAsync(installation, options.AdminPassword, signals.Stopping);
         await using var app = WebHost.Build(options, installation, blobs, BlobStorage.OpenSpool(options), loggers);
         await StartAsync(app, signals.Stopping);

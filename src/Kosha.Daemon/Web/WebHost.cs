@@ -38,6 +38,7 @@ internal static class WebHost
         app.MapWebDav(new WebDavOptions
         {
             InfiniteDepth = options.WebDavInfiniteDepth,
+            PublicUrl = options.PublicUrl,
             Redirect = options.BlobsRedirect,
             RedirectMinBytes = options.BlobsRedirectMinBytes,
             FreeBytes = () => options.BlobsS3 is null ? FreeBytes(options.BlobsDirectory) : null,

@@ -38,7 +38,8 @@ public interface IBlobStore : IDisposable
 
     /// <summary>
     /// A stream of exactly <paramref name="length"/> bytes from <paramref name="offset"/>; fewer bytes are an
-    /// <see cref="IOException"/> while reading. Fault: Damaged if there is no such object.
+    /// <see cref="IOException"/> while reading, and other bytes than the key names, where the store compares them, an
+    /// <see cref="InvalidDataException"/>. Fault: Damaged if there is no such object.
     /// </summary>
     Task<Stream> OpenAsync(string key, long offset, long length, CancellationToken ct);
 

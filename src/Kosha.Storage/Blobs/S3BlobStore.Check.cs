@@ -10,9 +10,6 @@ public sealed partial class S3BlobStore
 {
     private const string ProbeFolder = "kosha-probe/";
 
-    /// <summary>Parts of uploads that nobody completed are kept and paid for until then.</summary>
-    private const int AbortAfterDays = 7;
-
     /// <summary>Probes are requests that cost money, and whoever watches a daemon asks every few seconds.</summary>
     private static readonly TimeSpan ProbeLifetime = TimeSpan.FromMinutes(10);
 
@@ -23,7 +20,8 @@ public sealed partial class S3BlobStore
     private long? probedAt;
 
     /// <summary>
-    /// Makes the bucket: for a first start and for adopting. One that is there already stays as it is.
+    /// Makes the bucket, with the rules that it should have: for a first start and for adopting. One that is there
+    /// already stays as it is.
     /// </summary>
     /// <exception cref="StorageException"><see cref="StorageFault.Unavailable"/></exception>
     public async Task CreateAsync(CancellationToken ct)
@@ -33,7 +31,7 @@ public sealed partial class S3BlobStore
             if (await IsBucketThereAsync(ct))
                 return;
             await client.PutBucketAsync(new PutBucketRequest { BucketName = options.Bucket }, ct);
-            await AddAbortRuleAsync(ct);
+            await rules.AddAsync(ct);
         }
         catch (AmazonS3Exception e) when (e.ErrorCode is "BucketAlreadyOwnedByYou" or "BucketAlreadyExists")
         {
@@ -59,29 +57,6 @@ public sealed partial class S3BlobStore
         catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
         {
             return false;
-        }
-    }
-
-    /// <summary>For what a crash in the middle of a large upload leaves.</summary>
-    private async Task AddAbortRuleAsync(CancellationToken ct)
-    {
-        var rule = new LifecycleRule
-        {
-            Id = "kosha-unfinished-uploads",
-            Status = LifecycleRuleStatus.Enabled,
-            Filter = new() { LifecycleFilterPredicate = new LifecyclePrefixPredicate { Prefix = options.Prefix } },
-            AbortIncompleteMultipartUpload = new() { DaysAfterInitiation = AbortAfterDays },
-        };
-        try
-        {
-            await client.PutLifecycleConfigurationAsync(new PutLifecycleConfigurationRequest
-            {
-                BucketName = options.Bucket, Configuration = new() { Rules = [rule] },
-            }, ct);
-        }
-        catch (AmazonS3Exception e) when (e.StatusCode is not HttpStatusCode.ServiceUnavailable)
-        {
-            // MinIO knows no such rule; it gives up such uploads by itself after a day.
         }
     }
 
@@ -175,7 +150,7 @@ public sealed partial class S3BlobStore
     /// <summary>
     /// Whatever the SDK throws when the store is away, slow, or refuses; no bug, and not the caller's stop.
     /// </summary>
-    private static bool IsFailure(Exception e, CancellationToken ct) =>
+    internal static bool IsFailure(Exception e, CancellationToken ct) =>
         e is AmazonServiceException or AmazonClientException or HttpRequestException or IOException or SocketException
         || (e is OperationCanceledException or TimeoutException && !ct.IsCancellationRequested);
 

@@ -3,6 +3,7 @@ using System.Net;
 using System.Runtime.CompilerServices;
 using Amazon;
 using Amazon.Runtime;
+using Amazon.Runtime.Credentials;
 using Amazon.S3;
 using Amazon.S3.Model;
 
@@ -34,6 +35,8 @@ public sealed partial class S3BlobStore : IBlobStore
     private readonly TimeProvider time;
     private readonly S3Connections connections;
     private readonly AmazonS3Client client;
+    private readonly S3BucketRules rules;
+    private readonly S3SignedUrls urls;
 
     public S3BlobStore(S3StoreOptions options, TimeProvider time)
     {
@@ -41,19 +44,17 @@ public sealed partial class S3BlobStore : IBlobStore
         this.time = time;
         maxSinglePutBytes = Math.Min(2 * options.PartBytes, S3StoreOptions.MaxPartBytes);
         connections = new(options.Timeout);
-        client = NewClient(options, connections);
-        client.BeforeRequestEvent += SignKnownBody;
-        linker = options.PublicEndpoint is { } address
-            ? NewClient(options with { Endpoint = address }, connections)
-            : null;
-    }
-
-    private static AmazonS3Client NewClient(S3StoreOptions options, S3Connections connections)
-    {
         var config = Config(options, connections);
-        return options is { AccessKey: { } accessKey, SecretKey: { } secretKey }
-            ? new(new BasicAWSCredentials(accessKey, secretKey), config)
-            : new(config);
+        AWSCredentials credentials = options is { AccessKey: { } accessKey, SecretKey: { } secretKey }
+            ? new BasicAWSCredentials(accessKey, secretKey)
+            : new FoundCredentials(config);
+        client = new(credentials, config);
+        client.BeforeRequestEvent += SignKnownBody;
+        rules = new(client, options);
+        urls = new(options, credentials, time);
+        linker = options.PublicEndpoint is { } address
+            ? new(credentials, Config(options with { Endpoint = address }, connections))
+            : null;
     }
 
     private static AmazonS3Config Config(S3StoreOptions options, S3Connections connections)
@@ -80,12 +81,24 @@ public sealed partial class S3BlobStore : IBlobStore
         return config;
     }
 
+    /// <summary>As the SDK finds them (profile, container, machine), when they are first needed.</summary>
+    private sealed class FoundCredentials(AmazonS3Config config) : AWSCredentials
+    {
+        public override ImmutableCredentials GetCredentials() =>
+            DefaultAWSCredentialsIdentityResolver.GetCredentials(config).GetCredentials();
+
+        public override async Task<ImmutableCredentials> GetCredentialsAsync() => await
+            (await DefaultAWSCredentialsIdentityResolver.GetCredentialsAsync(config)).GetCredentialsAsync();
+    }
+
     public string Name => "s3";
 
     public string Key(BlobId id, int generation) => BlobFolder + id.ObjectName(generation);
 
-    public bool IsBlobKey(string key) => key.StartsWith(BlobFolder, StringComparison.Ordinal)
-        && BlobId.FindInObjectName(key[BlobFolder.Length..]) is not null;
+    public bool IsBlobKey(string key) => IdIn(key) is not null;
+
+    private static BlobId? IdIn(string key) => key.StartsWith(BlobFolder, StringComparison.Ordinal)
+        ? BlobId.FindInObjectName(key[BlobFolder.Length..])?.Id : null;
 
     public void Dispose()
     {
@@ -106,7 +119,7 @@ public sealed partial class S3BlobStore : IBlobStore
                 response.Dispose();
                 throw new StorageException(StorageFault.Unavailable, $"The blob store sent another part of {key}.");
             }
-            return new S3ObjectStream(response, length, options.Timeout);
+            return new S3ObjectStream(response, length, IsWhole(response, length) ? IdIn(key) : null, options.Timeout);
         }
         catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
         {
@@ -145,6 +158,10 @@ public sealed partial class S3BlobStore : IBlobStore
             ? response.ContentRange?.StartsWith(
                 string.Create(CultureInfo.InvariantCulture, $"bytes {offset}-"), StringComparison.Ordinal) ?? false
             : offset == 0;
+
+    private static bool IsWhole(GetObjectResponse response, long length) => response.ContentLength == length
+        && (response.HttpStatusCode == HttpStatusCode.OK || response.ContentRange ==
+            string.Create(CultureInfo.InvariantCulture, $"bytes 0-{length - 1}/{length}"));
 
     public async Task<long?> FindSizeAsync(string key, CancellationToken ct)
     {

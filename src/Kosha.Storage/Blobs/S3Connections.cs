@@ -10,8 +10,6 @@ internal sealed class S3Connections : HttpClientFactory, IDisposable
     /// <summary>So that a store whose address changes is found again.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(15);
 
-    private readonly HttpClient client;
-
     /// <param name="patience">For one attempt of one request until its answer begins.</param>
     public S3Connections(TimeSpan patience)
     {
@@ -22,16 +20,19 @@ internal sealed class S3Connections : HttpClientFactory, IDisposable
             PooledConnectionLifetime = Lifetime,
             UseCookies = false,
         };
-        client = new(new AskBeforeLargeBodies(connections)) { Timeout = patience };
+        Client = new(new AskBeforeLargeBodies(connections)) { Timeout = patience };
     }
 
-    public override HttpClient CreateHttpClient(IClientConfig clientConfig) => client;
+    /// <summary>For requests that the SDK does not know.</summary>
+    public HttpClient Client { get; }
+
+    public override HttpClient CreateHttpClient(IClientConfig clientConfig) => Client;
 
     public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
 
     public override bool DisposeHttpClientsAfterUse(IClientConfig clientConfig) => false;
 
-    public void Dispose() => client.Dispose();
+    public void Dispose() => Client.Dispose();
 
     /// <summary>
     /// The SDK would ask (<c>Expect: 100-continue</c>) before every body. For a small one that is a round trip too

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Amazon.Runtime;
 using Amazon.S3.Model;
 
@@ -5,13 +6,19 @@ namespace Kosha.Storage.Blobs;
 
 /// <summary>
 /// The body of a GET from S3: exactly as many bytes as were asked for, or an <see cref="IOException"/>. A store that
-/// stops sending is one, too.
+/// stops sending is one, too. Where the whole object is read, other bytes are an <see cref="InvalidDataException"/>,
+/// and what was read last is kept back.
 /// </summary>
 /// <param name="response">Disposed of with this.</param>
 /// <param name="length">Bytes.</param>
+/// <param name="sha256">Of all these bytes; null if only a part is read.</param>
 /// <param name="patience">For one read.</param>
-internal sealed class S3ObjectStream(GetObjectResponse response, long length, TimeSpan patience) : Stream
+internal sealed class S3ObjectStream(GetObjectResponse response, long length, BlobId? sha256, TimeSpan patience)
+    : Stream
 {
+    private readonly IncrementalHash? hash =
+        sha256 is null ? null : IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
     private long position;
 
     public override bool CanRead => true;
@@ -37,6 +44,9 @@ internal sealed class S3ObjectStream(GetObjectResponse response, long length, Ti
         if (count == 0)
             throw new IOException("The stored object is shorter than its row says.");
         position += count;
+        hash?.AppendData(buffer.Span[..count]);
+        if (position == length && hash is not null && new BlobId(hash.GetHashAndReset()) != sha256)
+            throw new InvalidDataException("The stored object has other bytes than its name says.");
         return count;
     }
 
@@ -77,7 +87,10 @@ internal sealed class S3ObjectStream(GetObjectResponse response, long length, Ti
     protected override void Dispose(bool disposing)
     {
         if (disposing)
+        {
             response.Dispose();
+            hash?.Dispose();
+        }
         base.Dispose(disposing);
     }
 }

@@ -15,6 +15,9 @@ public sealed record S3StoreOptions
     /// <summary>Where clients reach the store; null: they do not.</summary>
     public Uri? PublicEndpoint { get; init; }
 
+    /// <summary>Of the pages whose scripts may use the store, as browsers write it; null: there are none.</summary>
+    public string? BrowserOrigin { get; init; }
+
     public required string Region { get; init; }
 
     public required string Bucket { get; init; }

@@ -13,6 +13,7 @@ internal readonly record struct ObjectVerdict(string? Problem, bool IsProven);
 internal static class ObjectCheck
 {
     private const int BufferBytes = 1024 * 1024;
+    private const string OtherBytes = "the object has other bytes";
 
     /// <summary>The store, or something in it, cannot be read now.</summary>
     public static bool IsUnreadable(Exception e) =>
@@ -47,7 +48,11 @@ internal static class ObjectCheck
             await using var bytes = await store.OpenAsync(blob.ObjectKey, 0, blob.Size, ct);
             return (await HashAsync(bytes, ct)).AsSpan().SequenceEqual(blob.Sha256)
                 ? null
-                : "the object has other bytes";
+                : OtherBytes;
+        }
+        catch (InvalidDataException)
+        {
+            return OtherBytes;
         }
         catch (StorageException e) when (e.Fault == StorageFault.Damaged)
         {

@@ -169,6 +169,22 @@ public sealed class KoshaOptionsTests
         Assert.False(GivenSettings.IsSetting("Http:Listen=x"));
     }
 
+    [Theory]
+    [InlineData("https://Files.Example.org:443/", "https://files.example.org")]
+    [InlineData("http://10.0.0.1:8080", "http://10.0.0.1:8080")]
+    public void The_public_address_is_the_origin_of_pages_that_use_the_bucket(string url, string origin) =>
+        Assert.Equal(origin, Read(
+            $"--PublicUrl={url}", "--Blobs:Store=s3", "--Blobs:S3:Bucket=files").BlobsS3!.BrowserOrigin);
+
+    [Fact]
+    public void A_public_address_has_no_path_and_is_not_the_store_s()
+    {
+        Refused(Read("--PublicUrl=https://files.example.org/kosha"), "PublicUrl:");
+        Refused(Read("--PublicUrl=files.example.org"), "PublicUrl:");
+        Refused(Read("--PublicUrl=https://files.example.org", "--Blobs:Store=s3", "--Blobs:S3:Bucket=files",
+            "--Blobs:S3:PublicEndpoint=https://files.example.org"), "Blobs:S3:PublicEndpoint:");
+    }
+
     [Fact]
     public void S3_needs_a_bucket_and_has_a_default_for_the_rest()
     {

@@ -1,9 +1,7 @@
 using System.Globalization;
-using System.Net.NetworkInformation;
 using Amazon.S3;
 using Kosha.Storage.Blobs;
 using Kosha.Tests.Infrastructure;
-using Kosha.Tests.Tidy;
 using Xunit;
 
 [assembly: AssemblyFixture(typeof(TestS3))]
@@ -19,13 +17,12 @@ public sealed class TestS3 : IAsyncDisposable
 {
     public const string Variable = "KOSHA_TEST_S3";
 
-    private const int FirstPort = 20_000;
-    private const int PortsOfOne = 16;
-    private const int Choices = 700;
-
-    private readonly Lazy<Task<S3StoreOptions>> server = new(FindOrStartAsync);
+    private readonly Lazy<Task<S3StoreOptions>> server;
     private readonly string run = $"kosha-test-{Guid.NewGuid():N}"[..23];
+    private S3Server? own;
     private int stores;
+
+    public TestS3() => server = new(FindOrStartAsync);
 
     /// <summary>The store is one that the tests did not start.</summary>
     public static bool IsForeign => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(Variable));
@@ -37,6 +34,10 @@ public sealed class TestS3 : IAsyncDisposable
         var name = string.Create(CultureInfo.InvariantCulture, $"{run}-{Interlocked.Increment(ref stores)}");
         return IsForeign ? options with { Prefix = $"{run}/{name}/" } : options with { Bucket = name };
     }
+
+    /// <summary>An empty store of a kind of <see cref="TestStore"/>.</summary>
+    public async Task<TestStore> NewStoreAsync(string kind) =>
+        new(kind == TestStore.InS3 ? await NewStoreAsync() : null);
 
     /// <summary>The settings with which a Kosha uses such a store.</summary>
     public static IReadOnlyList<(string Key, string Value)> Settings(S3StoreOptions options) =>
@@ -55,46 +56,27 @@ public sealed class TestS3 : IAsyncDisposable
             ForcePathStyle = true,
         });
 
-    private static async Task<S3StoreOptions> FindOrStartAsync()
+    private async Task<S3StoreOptions> FindOrStartAsync()
     {
         if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } text)
             return Parse(text);
-        var port = FreePorts();
-        (await Tool.RunAsync(Script(port, "up") with { Seconds = 900 })).MustSucceed();
-        return Options($"http://127.0.0.1:{port}/", "not-chosen", "koshaaccess", "koshasecretkoshasecret", "us-east-1");
+        own = await S3Server.StartNewAsync();
+        return own.Options;
     }
 
     private static S3StoreOptions Parse(string text)
     {
         var parts = text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .Select(part => part.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
-        return Options(parts["endpoint"], parts["bucket"], parts["access"], parts["secret"],
-            parts.GetValueOrDefault("region", "us-east-1"));
-    }
-
-    private static S3StoreOptions Options(
-        string endpoint, string bucket, string access, string secret, string region) => new()
-    {
-        Endpoint = new(endpoint),
-        Bucket = bucket,
-        AccessKey = access,
-        SecretKey = secret,
-        Region = region,
-        ForcePathStyle = true,
-    };
-
-    private static ToolStart Script(int port, string command) => Tool.AsRoot(new("env",
-        $"S3_NAME=test-{Environment.ProcessId}", $"S3_PORT={port}", $"S3_OWNER={Environment.ProcessId}",
-        Path.Combine(SourceTree.Root, "tests/s3/s3-up.sh"), command));
-
-    /// <summary>The first of as many ports in a row as a server needs.</summary>
-    private static int FreePorts()
-    {
-        var used = IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners()
-            .Select(listener => listener.Port).ToHashSet();
-        return Enumerable.Range(0, Choices)
-            .Select(n => FirstPort + ((Environment.ProcessId + n) % Choices * PortsOfOne))
-            .First(first => !Enumerable.Range(first, PortsOfOne).Any(used.Contains));
+        return new()
+        {
+            Endpoint = new(parts["endpoint"]),
+            Bucket = parts["bucket"],
+            AccessKey = parts["access"],
+            SecretKey = parts["secret"],
+            Region = parts.GetValueOrDefault("region", "us-east-1"),
+            ForcePathStyle = true,
+        };
     }
 
     public async ValueTask DisposeAsync()
@@ -102,10 +84,10 @@ public sealed class TestS3 : IAsyncDisposable
         if (!server.IsValueCreated)
             return;
         var options = await server.Value;
-        if (IsForeign)
+        if (own is null)
             await RemoveAllAsync(options);
         else
-            (await Tool.RunAsync(Script(options.Endpoint!.Port, "wipe"))).MustSucceed();
+            await own.DisposeAsync();
     }
 
     private async Task RemoveAllAsync(S3StoreOptions options)

@@ -223,4 +223,55 @@ public sealed class S3AnswersTests : IDisposable
         Assert.True(await store.PutIdentityAsync(Identity, replace: false, None));
         Assert.Equal(2, puts);
     }
+
+    /// <summary>As MinIO before it knew conditions, checksums and lifecycles.</summary>
+    [Fact]
+    public async Task A_store_that_can_little_is_described_as_it_is()
+    {
+        using var canned = new CannedS3(line => line switch
+        {
+            _ when line.Contains("?versioning", StringComparison.Ordinal)
+                || line.Contains("?lifecycle", StringComparison.Ordinal) => CannedS3.Error(501, "NotImplemented"),
+            _ when line.StartsWith("OPTIONS", StringComparison.Ordinal) =>
+                CannedS3.Answer(200, "", "Access-Control-Allow-Origin: *"),
+            _ => Empty(200),
+        });
+        using var store = With(canned.Options with { BrowserOrigin = "https://files.example.org" });
+        var report = await store.ReportAsync(None);
+        Assert.Empty(report.Warnings);
+        Assert.Empty(report.ToAdd);
+        Assert.Collection(report.Capabilities,
+            sentence => Assert.StartsWith("Conditional puts: no.", sentence, StringComparison.Ordinal),
+            sentence => Assert.StartsWith("Checksums: the store ignores", sentence, StringComparison.Ordinal),
+            sentence => Assert.StartsWith("Uploads by signed URL: the store takes other bytes", sentence,
+                StringComparison.Ordinal),
+            sentence => Assert.EndsWith("pages of https://files.example.org may.", sentence,
+                StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_store_that_is_away_is_described_as_such()
+    {
+        using var canned = new CannedS3(_ => CannedS3.Error(503, "SlowDown"));
+        using var store = With(canned.Options);
+        var report = await store.ReportAsync(None);
+        Assert.Equal(3, report.Capabilities.Count(sentence =>
+            sentence.Contains("could not be tried: ", StringComparison.Ordinal)
+            && sentence.Contains("503", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task An_archive_that_objects_move_to_is_warned_of()
+    {
+        using var canned = new CannedS3(line => line.Contains("?lifecycle", StringComparison.Ordinal)
+            ? CannedS3.Answer(200, """
+                <LifecycleConfiguration><Rule><ID>cheap</ID><Status>Enabled</Status><Filter><Prefix></Prefix></Filter>
+                <Transition><Days>90</Days><StorageClass>DEEP_ARCHIVE</StorageClass></Transition></Rule>
+                </LifecycleConfiguration>
+                """)
+            : Empty(200));
+        using var store = With(canned.Options);
+        Assert.Contains("'cheap' moves objects to DEEP_ARCHIVE after 90 days",
+            Assert.Single((await store.ReportAsync(None)).Warnings), StringComparison.Ordinal);
+    }
 }

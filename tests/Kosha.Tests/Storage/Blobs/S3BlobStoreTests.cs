@@ -196,6 +196,8 @@ public sealed class S3BlobStoreTests(TestS3 s3) : BlobStoreContract, IAsyncLifet
         Assert.True(await serving.PutIdentityAsync(new(Guid.NewGuid(), 1, 0), replace: false, None));
         await Bytes_come_back_whole_and_in_part(Large);
         await What_is_not_there_is_damaged_to_read_and_nothing_to_delete();
+        Assert.All((await serving.ReportAsync(None)).Capabilities,
+            sentence => Assert.DoesNotContain("could not be tried", sentence, StringComparison.Ordinal));
         if (!TestS3.IsForeign)
             Assert.Null(await serving.IsEmptyAsync(None));
     }
