@@ -23,7 +23,7 @@ public sealed class LinkTests(Drive drive, SharedKosha kosha) : IClassFixture<Dr
     [Fact]
     public async Task A_link_gives_anybody_the_bytes_and_nothing_that_could_run()
     {
-        var link = await LinkAsync("p\u00E4ge%201.html", "<script>");
+        var link = await LinkAsync("p%C3%A4ge%201.html", "<script>");
         Assert.StartsWith(client.Server.AbsoluteUri + "links/", link.AbsoluteUri, StringComparison.Ordinal);
         using var answer = await anybody.GetAsync(link);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
