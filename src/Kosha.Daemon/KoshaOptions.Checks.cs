@@ -112,6 +112,18 @@ public sealed partial class KoshaOptions
         }
     }
 
+    private static string? ReadMasterKeyFile(SettingsReader reader)
+    {
+        const string Key = "Security:MasterKeyFile";
+        var text = reader.Text(Key, "");
+        if (text.Contains('\0', StringComparison.Ordinal))
+        {
+            reader.Problem(Key, "it is not a path of a file.");
+            return null;
+        }
+        return text.Length == 0 ? null : Path.GetFullPath(text);
+    }
+
     private static string? ReadAdminPassword(SettingsReader reader)
     {
         const string Key = "Admin:Password";

@@ -2,6 +2,7 @@ using System.Net;
 using Kosha.Daemon.Configuration;
 using Kosha.Daemon.Jobs;
 using Kosha.Storage.Blobs;
+using Kosha.WebDav.Links;
 using Serilog.Events;
 
 namespace Kosha.Daemon;
@@ -57,10 +58,18 @@ public sealed partial class KoshaOptions
     /// <summary>Null: blobs lie in <see cref="BlobsDirectory"/>.</summary>
     public S3StoreOptions? BlobsS3 { get; }
 
+    public RedirectMode BlobsRedirect { get; }
+
+    /// <summary>Files below are never redirected.</summary>
+    public long BlobsRedirectMinBytes { get; }
+
     public string SpoolDirectory { get; }
 
     /// <summary>All spools together, in bytes.</summary>
     public long SpoolMaxBytes { get; }
+
+    /// <summary>Null: the one in the data folder, which is made if it is not there.</summary>
+    public string? SecurityMasterKeyFile { get; }
 
     /// <summary>Of the first administrator; null: a random one.</summary>
     public string? AdminPassword { get; }
@@ -110,8 +119,12 @@ public sealed partial class KoshaOptions
         var isS3 = reader.Choice("Blobs:Store", false, ("disk", false), ("s3", true));
         BlobsDirectory = ReadDirectory(reader, "Blobs:Directory", Path.Combine(DataDirectory, "blobs"));
         BlobsS3 = ReadS3(reader, isS3, PublicUrl);
+        BlobsRedirect = reader.Choice("Blobs:Redirect", RedirectMode.KnownClients, ("off", RedirectMode.Off),
+            ("known-clients", RedirectMode.KnownClients), ("always", RedirectMode.Always));
+        BlobsRedirectMinBytes = reader.Number("Blobs:RedirectMinBytes", 8L << 20, 0, long.MaxValue);
         SpoolDirectory = ReadDirectory(reader, "Spool:Directory", Path.Combine(DataDirectory, "spool"));
         SpoolMaxBytes = reader.Number("Spool:MaxBytes", 64L << 30, 1 << 20, long.MaxValue);
+        SecurityMasterKeyFile = ReadMasterKeyFile(reader);
         AdminPassword = ReadAdminPassword(reader);
         WebDavInfiniteDepth = reader.Flag("WebDav:InfiniteDepth", false);
         LogLevel = reader.Choice("Log:Level", LogEventLevel.Information, ("debug", LogEventLevel.Debug),

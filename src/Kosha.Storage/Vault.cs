@@ -136,4 +136,22 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
                 $"The stored bytes of '{file.Name}' are damaged. Upload the same file again to heal every copy of it.");
         return store.OpenAsync(file.ObjectKey, offset, length, ct);
     }
+
+    /// <summary>
+    /// A URL of the store itself for a file that <see cref="NodeTree"/> gave with its object; null: the store makes
+    /// none, or the file has no bytes that could be read.
+    /// </summary>
+    public Task<Uri?> FindLinkAsync(FileNode file, LinkedContent content, TimeSpan lifetime, CancellationToken ct) =>
+        file.IsDamaged || file.ObjectKey is null
+            ? Task.FromResult<Uri?>(null)
+            : store.FindLinkAsync(file.ObjectKey, content, lifetime, ct);
+
+    /// <summary>Whether the object that a link names still holds a content that is not known to be damaged.</summary>
+    public Task<bool> HasAsync(string objectKey, CancellationToken ct) => blobs.IsReadableAsync(objectKey, ct);
+
+    /// <summary>
+    /// As <see cref="OpenAsync(FileNode, long, long, CancellationToken)"/>, of an object that a link names.
+    /// </summary>
+    public Task<Stream> OpenAsync(string objectKey, long offset, long length, CancellationToken ct) =>
+        store.OpenAsync(objectKey, offset, length, ct);
 }

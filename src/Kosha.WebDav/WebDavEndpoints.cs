@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Tree;
+using Kosha.WebDav.Links;
 using Kosha.WebDav.Methods;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -27,8 +28,9 @@ public static class WebDavEndpoints
 
     /// <summary>
     /// Maps <c>/dav</c> and all below, and OPTIONS of the server itself. Whoever authenticates runs before and leaves
-    /// a <see cref="Caller"/> in the request's features; OPTIONS needs none. Services needed: <see cref="NodeTree"/>,
-    /// <see cref="LockTable"/>, <see cref="Vault"/>, <see cref="UsageTable"/>, <see cref="TimeProvider"/>.
+    /// a <see cref="Caller"/> in the request's features; OPTIONS needs none, and neither do the links, which stand at
+    /// <see cref="LinkEndpoint.Prefix"/>. Services needed: <see cref="NodeTree"/>, <see cref="LockTable"/>,
+    /// <see cref="Vault"/>, <see cref="UsageTable"/>, <see cref="LinkSigner"/>, <see cref="TimeProvider"/>.
     /// </summary>
     public static IEndpointConventionBuilder MapWebDav(this IEndpointRouteBuilder endpoints, WebDavOptions options)
     {
@@ -38,7 +40,16 @@ public static class WebDavEndpoints
         var group = endpoints.MapGroup("");
         group.Map(DavUrl.Prefix + "/{**path}", errors.InvokeAsync).WithDisplayName("WebDAV");
         group.MapMethods("/", ["OPTIONS"], Options.AnswerAsync).WithDisplayName("WebDAV OPTIONS of the server");
+        group.MapMethods(LinkEndpoint.Prefix + "/{token}", ["GET", "HEAD"], NewLinkEndpoint(endpoints).AnswerAsync)
+            .WithDisplayName("Link");
         return group;
+    }
+
+    private static LinkEndpoint NewLinkEndpoint(IEndpointRouteBuilder endpoints)
+    {
+        var services = endpoints.ServiceProvider;
+        return new(services.GetRequiredService<Vault>(), services.GetRequiredService<LinkSigner>(),
+            services.GetRequiredService<TimeProvider>());
     }
 
     private static FrozenDictionary<string, RequestDelegate> MethodTable(
@@ -49,17 +60,18 @@ public static class WebDavEndpoints
         var vault = services.GetRequiredService<Vault>();
         var usage = services.GetRequiredService<UsageTable>();
         var time = services.GetRequiredService<TimeProvider>();
+        var links = new ContentLinks(vault, services.GetRequiredService<LinkSigner>(), time, options);
         return new Dictionary<string, RequestDelegate>
         {
             ["OPTIONS"] = Options.AnswerAsync,
-            ["GET"] = Bind(new Get(tree, vault).AnswerAsync),
-            ["HEAD"] = Bind(new Get(tree, vault).AnswerAsync),
+            ["GET"] = Bind(new Get(tree, vault, links).AnswerAsync),
+            ["HEAD"] = Bind(new Get(tree, vault, links).AnswerAsync),
             ["PUT"] = Bind(new Put(vault, locks, time, logger).AnswerAsync),
             ["DELETE"] = Bind(new Delete(tree).AnswerAsync),
             ["MKCOL"] = Bind(new MkCol(tree).AnswerAsync),
             ["COPY"] = Bind(new Copy(tree).AnswerAsync),
             ["MOVE"] = Bind(new Move(tree).AnswerAsync),
-            ["PROPFIND"] = Bind(new PropFind(tree, locks, usage, time, options).AnswerAsync),
+            ["PROPFIND"] = Bind(new PropFind(tree, locks, usage, links, time, options).AnswerAsync),
             ["PROPPATCH"] = Bind(new PropPatch(tree).AnswerAsync),
             ["LOCK"] = Bind(new Methods.Lock(locks, time).AnswerAsync),
             ["UNLOCK"] = Bind(new Unlock(locks).AnswerAsync),

@@ -1,3 +1,5 @@
+using Kosha.WebDav.Links;
+
 namespace Kosha.WebDav;
 
 /// <summary>What an installation may choose about its drive.</summary>
@@ -23,4 +25,13 @@ public sealed record WebDavOptions
     /// quota-available-bytes is then missing (RFC 4331, 3).
     /// </summary>
     public Func<long?>? FreeBytes { get; init; }
+
+    /// <summary>Whose GET is answered with a redirect to the blob store, where clients reach that.</summary>
+    public RedirectMode Redirect { get; init; } = RedirectMode.KnownClients;
+
+    /// <summary>Smaller files are never redirected: they lose more by a second round trip than they win.</summary>
+    public long RedirectMinBytes { get; init; } = 8L << 20;
+
+    /// <summary>How long a link to a file's bytes is good for beginning to read them.</summary>
+    public TimeSpan LinkLifetime { get; init; } = TimeSpan.FromSeconds(60);
 }

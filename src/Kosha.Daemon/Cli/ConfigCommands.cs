@@ -22,6 +22,8 @@ internal static class ConfigCommands
         await Console.Out.WriteLineAsync();
         var problems = new List<string>(options.Problems);
         problems.AddRange(FolderProblems(options));
+        if (MasterKey.Problem(options) is { } keyProblem)
+            problems.Add(keyProblem);
         // A running daemon has the addresses itself.
         if (DataFolder.LiveHolder(options.DataDirectory) != Serve.What)
             problems.AddRange(Listening.Problems(options));

@@ -1,13 +1,14 @@
 using System.Buffers;
 using Kosha.Daemon.Auth;
 using Kosha.WebDav;
+using Kosha.WebDav.Links;
 
 namespace Kosha.Daemon.Web;
 
 /// <summary>
-/// Lets the browser apps of the origins in Http:CorsOrigins use /dav (Fetch standard, CORS protocol). An app sends an
-/// Authorization header of its own; Access-Control-Allow-Credentials is never given, so that no page can borrow a
-/// password that the browser remembers.
+/// Lets the browser apps of the origins in Http:CorsOrigins use /dav and its links (Fetch standard, CORS protocol). An
+/// app sends an Authorization header of its own; Access-Control-Allow-Credentials is never given, so that no page can
+/// borrow a password that the browser remembers.
 /// </summary>
 internal static class CrossOrigin
 {
@@ -33,8 +34,7 @@ internal static class CrossOrigin
         var allowed = origins.ToHashSet(StringComparer.OrdinalIgnoreCase);
         app.Use((context, next) =>
         {
-            if (!context.Request.Path.StartsWithSegments(
-                BasicAuthentication.Path, StringComparison.OrdinalIgnoreCase))
+            if (!IsOpenTo(context.Request.Path))
                 return next(context);
             string? origin = context.Request.Headers.Origin;
             var isAllowed = origin is not null && allowed.Contains(origin);
@@ -43,6 +43,10 @@ internal static class CrossOrigin
             return isAllowed && IsPreflight(context.Request) ? Permit(context) : next(context);
         });
     }
+
+    private static bool IsOpenTo(PathString path) =>
+        path.StartsWithSegments(BasicAuthentication.Path, StringComparison.OrdinalIgnoreCase)
+        || path.StartsWithSegments(LinkEndpoint.Prefix, StringComparison.OrdinalIgnoreCase);
 
     private static bool IsPreflight(HttpRequest request) =>
         HttpMethods.IsOptions(request.Method) && request.Headers.ContainsKey(RequestMethod);

@@ -1,4 +1,5 @@
 using Kosha.Storage;
+using Kosha.WebDav.Links;
 using Microsoft.AspNetCore.Connections;
 
 namespace Kosha.Daemon.Web;
@@ -19,7 +20,7 @@ internal sealed partial class FailedRequests(RequestDelegate next, ILogger<Faile
         }
         catch (Exception e) when (IsClientGone(context, e))
         {
-            LogGone(logger, context.Request.Method, context.Request.Path);
+            LogGone(logger, context.Request.Method, PathOf(context));
             context.Abort();
         }
         catch (Exception e) when (!context.Response.HasStarted)
@@ -29,11 +30,16 @@ internal sealed partial class FailedRequests(RequestDelegate next, ILogger<Faile
         }
         catch (Exception e)
         {
-            LogBroken(logger, e, context.Request.Method, context.Request.Path);
+            LogBroken(logger, e, context.Request.Method, PathOf(context));
             // Half an answer must not look like a whole one.
             context.Abort();
         }
     }
+
+    /// <summary>Who has a link's path has the link.</summary>
+    private static string PathOf(HttpContext context) =>
+        context.Request.Path.StartsWithSegments(LinkEndpoint.Prefix, StringComparison.OrdinalIgnoreCase)
+            ? LinkEndpoint.Prefix : context.Request.Path;
 
     private static bool IsClientGone(HttpContext context, Exception e) =>
         e is ConnectionResetException or ConnectionAbortedException
@@ -75,7 +81,7 @@ internal sealed partial class FailedRequests(RequestDelegate next, ILogger<Faile
         // What Kosha says itself when the database is away needs no stack trace.
         if (exception is StorageException or BadHttpRequestException)
             exception = null;
-        LogFailed(logger, level, exception, context.Request.Method, context.Request.Path, status,
+        LogFailed(logger, level, exception, context.Request.Method, PathOf(context), status,
             context.Connection.RemoteIpAddress);
     }
 

@@ -5,6 +5,7 @@ using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
 using Kosha.WebDav;
+using Kosha.WebDav.Links;
 using Microsoft.AspNetCore.HttpOverrides;
 
 namespace Kosha.Daemon.Web;
@@ -23,6 +24,7 @@ internal static class WebHost
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         AddServices(builder.Services, installation, blobs, spools);
+        builder.Services.AddSingleton(new LinkSigner(MasterKey.Load(options, installation.Folder)));
         KestrelSetup.Use(builder, options, installation.Folder);
         var app = builder.Build();
         app.Use(app.Services.GetRequiredService<RunningRequests>().InvokeAsync);
@@ -39,6 +41,8 @@ internal static class WebHost
         {
             InfiniteDepth = options.WebDavInfiniteDepth,
             PublicUrl = options.PublicUrl,
+            Redirect = options.BlobsRedirect,
+            RedirectMinBytes = options.BlobsRedirectMinBytes,
             FreeBytes = () => options.BlobsS3 is null ? FreeBytes(options.BlobsDirectory) : null,
         });
         return app;

@@ -103,4 +103,11 @@ internal sealed partial class BlobTable
     public Task SetDigestsAsync(BlobRow blob, byte[] sha1, byte[] md5, CancellationToken ct) =>
         database.WriteAsync(transaction => transaction.Connection!.ExecuteAsync(
             new(SqlSetDigests, new { blob.Id, sha1, md5 }, transaction, cancellationToken: ct)), ct);
+
+    private const string SqlIsReadable =
+        "select exists (select from blobs where object_key = @key and state in ('live', 'condemned'))";
+
+    /// <summary>Whether a content has its bytes under this key, as far as its row knows.</summary>
+    public Task<bool> IsReadableAsync(string key, CancellationToken ct) => database.ReadAsync(connection =>
+        connection.ExecuteScalarAsync<bool>(new(SqlIsReadable, new { key }, cancellationToken: ct)), ct);
 }

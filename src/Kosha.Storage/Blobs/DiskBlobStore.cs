@@ -346,6 +346,10 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         }
     }
 
+    /// <summary>Clients do not reach a disk; the daemon makes links of its own.</summary>
+    public Task<Uri?> FindLinkAsync(string key, LinkedContent content, TimeSpan lifetime, CancellationToken ct) =>
+        Task.FromResult<Uri?>(null);
+
     private string PathOf(string key) => Path.Combine(directory, key);
 
     private string NewTemporaryPath() => Path.Combine(TemporaryPath, Guid.NewGuid().ToString("N"));

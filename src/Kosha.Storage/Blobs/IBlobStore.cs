@@ -43,6 +43,13 @@ public interface IBlobStore : IDisposable
     /// </summary>
     Task<Stream> OpenAsync(string key, long offset, long length, CancellationToken ct);
 
+    /// <summary>
+    /// A URL by which anybody reads the object by GET, whole or in part and without a credential, until
+    /// <paramref name="lifetime"/> is over; it is a secret. Null: clients do not reach the store, or it cannot make
+    /// one now. Nobody looks whether there is such an object.
+    /// </summary>
+    Task<Uri?> FindLinkAsync(string key, LinkedContent content, TimeSpan lifetime, CancellationToken ct);
+
     /// <summary>The object's size in bytes, or null if there is none.</summary>
     Task<long?> FindSizeAsync(string key, CancellationToken ct);
 

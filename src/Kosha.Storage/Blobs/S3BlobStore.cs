@@ -52,6 +52,9 @@ public sealed partial class S3BlobStore : IBlobStore
         client.BeforeRequestEvent += SignKnownBody;
         rules = new(client, options);
         urls = new(options, credentials, time);
+        linker = options.PublicEndpoint is { } address
+            ? new(credentials, Config(options with { Endpoint = address }, connections))
+            : null;
     }
 
     private static AmazonS3Config Config(S3StoreOptions options, S3Connections connections)
@@ -100,6 +103,7 @@ public sealed partial class S3BlobStore : IBlobStore
     public void Dispose()
     {
         client.Dispose();
+        linker?.Dispose();
         connections.Dispose();
     }
 

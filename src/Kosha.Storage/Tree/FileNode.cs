@@ -44,7 +44,7 @@ public sealed record FileNode
     /// <summary>Null for folders and for empty files.</summary>
     public long? BlobId { get; init; }
 
-    /// <summary>The object that holds the bytes. Loaded by Find…, not by listings.</summary>
+    /// <summary>The object that holds the bytes. Loaded by Find…, and by listings that were asked for it.</summary>
     public string? ObjectKey { get; init; }
 
     /// <summary>

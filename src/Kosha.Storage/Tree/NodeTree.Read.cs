@@ -20,6 +20,9 @@ public enum ListedDetails
 
     /// <summary>Dead properties.</summary>
     Properties = 2,
+
+    /// <summary>Where the bytes are.</summary>
+    Objects = 4,
 }
 
 /// <summary>A part of a folder's members.</summary>
@@ -160,6 +163,19 @@ public sealed partial class NodeTree
         order by n.name
         """;
 
+    private const string SqlListWithObjects = $"""
+        select f.is_live, n.properties is not null as has_properties, {SmallColumns}, b.sha1, b.md5, b.object_key,
+               coalesce(b.state = 'damaged', false) as is_damaged {ListedMembers}
+        left join lateral (
+            select c.sha1, c.md5, c.object_key, c.state from blobs c where c.id = n.blob_id offset 0) b on true
+        order by n.name
+        """;
+
+    private static string ListSql(ListedDetails details) =>
+        details.HasFlag(ListedDetails.Objects) ? SqlListWithObjects
+        : details.HasFlag(ListedDetails.Digests) ? SqlListWithDigests
+        : SqlList;
+
     private sealed record ListedMember(bool IsLive, bool HasProperties);
 
     /// <summary>
@@ -203,10 +219,10 @@ public sealed partial class NodeTree
         {
             caller.UserId, caller.CredentialStamp, caller.AppPasswordId, folderId, afterName = afterName ?? "", limit,
         };
-        var sql = details.HasFlag(ListedDetails.Digests) ? SqlListWithDigests : SqlList;
+        var command = new CommandDefinition(ListSql(details), parameters, cancellationToken: ct);
         var rows = await database.ReadAsync(async connection =>
             (await connection.QueryAsync<ListedMember, FileNode?, (ListedMember Member, FileNode? Node)>(
-                new CommandDefinition(sql, parameters, cancellationToken: ct), (member, node) => (member, node)))
+                command, (member, node) => (member, node)))
                 .AsList(), ct);
         if (!rows[0].Member.IsLive)
             throw await GoneAsync(caller, ct);

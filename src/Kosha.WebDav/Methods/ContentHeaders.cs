@@ -1,4 +1,5 @@
 using System.Net.Mime;
+using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
 using Kosha.WebDav.Xml;
 using Microsoft.AspNetCore.Http;
@@ -11,15 +12,21 @@ internal static class ContentHeaders
 {
     private const string Sandbox = "sandbox; default-src 'none'";
 
-    public static void Write(HttpResponse response, FileNode node)
+    /// <summary>How a file's bytes are shown, whoever sends them.</summary>
+    public static LinkedContent Of(FileNode node)
     {
         var type = LiveProperties.ContentTypeOf(node);
-        response.ContentType = type;
+        return new(type, IsInert(type) ? null : Attachment(node.Name));
+    }
+
+    public static void Write(HttpResponse response, LinkedContent content)
+    {
+        response.ContentType = content.ContentType;
         response.Headers.AcceptRanges = "bytes";
         response.Headers.XContentTypeOptions = "nosniff";
         response.Headers.ContentSecurityPolicy = Sandbox;
-        if (!IsInert(type))
-            response.Headers.ContentDisposition = Attachment(node.Name);
+        if (content.Disposition is { } disposition)
+            response.Headers.ContentDisposition = disposition;
     }
 
     /// <summary>Types that a browser shows without running anything.</summary>

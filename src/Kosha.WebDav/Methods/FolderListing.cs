@@ -1,4 +1,5 @@
 using Kosha.Storage.Tree;
+using Kosha.WebDav.Links;
 using Kosha.WebDav.Xml;
 using Microsoft.AspNetCore.Http;
 
@@ -8,6 +9,7 @@ namespace Kosha.WebDav.Methods;
 internal sealed class FolderListing(
     NodeTree tree,
     LockTable locks,
+    ContentLinks links,
     DavRequest request,
     PropertySelection selection,
     XmlOutput output,
@@ -54,6 +56,8 @@ internal sealed class FolderListing(
                     return false;
                 entry.Node = child;
                 entry.Locks = LocksOf(child, folder, locksOfChildren);
+                if (selection.NeedsDownloadUrl)
+                    entry.DownloadUrl = await links.FindUrlAsync(request.Http.Request, child);
                 WriteChild(folder.Href, entry);
                 if (isDeep && child.IsFolder)
                     pending.Enqueue(new(child.Id, folder.Path, folder.Href, child.Name, Deep(entry.Locks)));

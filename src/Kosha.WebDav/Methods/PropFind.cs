@@ -1,5 +1,6 @@
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Tree;
+using Kosha.WebDav.Links;
 using Kosha.WebDav.Xml;
 using Microsoft.AspNetCore.Http;
 
@@ -10,7 +11,7 @@ namespace Kosha.WebDav.Methods;
 /// held, so neither its length nor a slow client costs more than one page.
 /// </summary>
 internal sealed class PropFind(
-    NodeTree tree, LockTable locks, UsageTable usage, TimeProvider time, WebDavOptions options)
+    NodeTree tree, LockTable locks, UsageTable usage, ContentLinks links, TimeProvider time, WebDavOptions options)
 {
     public async Task AnswerAsync(DavRequest request)
     {
@@ -31,6 +32,7 @@ internal sealed class PropFind(
             Locks = found.Locks,
             Now = time.GetUtcNow().UtcDateTime,
             Quota = await FindQuotaAsync(request, selection, node),
+            DownloadUrl = selection.NeedsDownloadUrl ? await links.FindUrlAsync(request.Http.Request, node) : null,
         };
         request.Response.StatusCode = StatusCodes.Status207MultiStatus;
         using var output = new XmlOutput(request.Response);
@@ -40,7 +42,7 @@ internal sealed class PropFind(
         selection.Write(output, entry);
         answer.EndResponse();
         if (node.IsFolder && request.Depth != Depth.Zero)
-            await new FolderListing(tree, locks, request, selection, output, options).WriteAsync(entry);
+            await new FolderListing(tree, locks, links, request, selection, output, options).WriteAsync(entry);
         answer.End();
         await output.CompleteAsync(request.Aborted);
     }

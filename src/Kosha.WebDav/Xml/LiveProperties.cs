@@ -17,6 +17,9 @@ internal sealed class ResponseEntry
     public Quota? Quota { get; init; }
 
     public DateTime Now { get; init; }
+
+    /// <summary>Null unless the selection needs it, and for what has no bytes.</summary>
+    public string? DownloadUrl { get; set; }
 }
 
 /// <summary>Writes a property's whole element. False, and nothing written: the node does not have it.</summary>
@@ -64,6 +67,7 @@ internal static class LiveProperties
         new(PropertyName.OwnCloud("size"), Listed.OnlyIfNamed, Size),
         new(PropertyName.OwnCloud("fileid"), Listed.OnlyIfNamed, FileId),
         new(PropertyName.OwnCloud("id"), Listed.OnlyIfNamed, Id),
+        new(PropertyName.OwnCloud("downloadURL"), Listed.OnlyIfNamed, DownloadUrl),
         new(PropertyName.Windows("Win32CreationTime"), Listed.OnlyIfNamed, WindowsCreated),
         new(PropertyName.Windows("Win32LastModifiedTime"), Listed.OnlyIfNamed, WindowsModified),
     ];
@@ -230,6 +234,17 @@ internal static class LiveProperties
         output.Raw("<oc:id>"u8);
         output.Number(entry.Node.Id);
         output.Raw("</oc:id>"u8);
+        return true;
+    }
+
+    /// <summary>Good for whoever has it, for a short time; therefore only for those who ask.</summary>
+    private static bool DownloadUrl(XmlOutput output, ResponseEntry entry)
+    {
+        if (entry.DownloadUrl is not { } url)
+            return false;
+        output.Raw("<oc:downloadURL>"u8);
+        output.Text(url);
+        output.Raw("</oc:downloadURL>"u8);
         return true;
     }
 

@@ -44,14 +44,17 @@ internal sealed class PropertySelection
         mayBeDead = withAllDead || Array.Exists(wanted, one => one.MayBeDead);
         NeedsLocks = Wants("lockdiscovery");
         NeedsQuota = !namesOnly && (Wants("quota-used-bytes") || Wants("quota-available-bytes"));
-        var needsDigests = Array.Exists(wanted, one => one.Name == PropertyName.OwnCloud("checksums"));
-        Details = (needsDigests ? ListedDetails.Digests : ListedDetails.None)
+        NeedsDownloadUrl = !namesOnly && Wants(PropertyName.OwnCloud("downloadURL"));
+        Details = (Wants(PropertyName.OwnCloud("checksums")) ? ListedDetails.Digests : ListedDetails.None)
+            | (NeedsDownloadUrl ? ListedDetails.Objects : ListedDetails.None)
             | (mayBeDead ? ListedDetails.Properties : ListedDetails.None);
     }
 
     public bool NeedsLocks { get; }
 
     public bool NeedsQuota { get; }
+
+    public bool NeedsDownloadUrl { get; }
 
     /// <summary>What must be read of each member of a folder.</summary>
     public ListedDetails Details { get; }
@@ -73,7 +76,9 @@ internal sealed class PropertySelection
     private static Wanted Want(PropertyName name, bool isNamed) =>
         new(name, name.EmptyElement(), LiveProperties.ByName.GetValueOrDefault(name), isNamed);
 
-    private bool Wants(string local) => Array.Exists(wanted, one => one.Name == PropertyName.Dav(local));
+    private bool Wants(string local) => Wants(PropertyName.Dav(local));
+
+    private bool Wants(PropertyName name) => Array.Exists(wanted, one => one.Name == name);
 
     /// <summary>Writes the propstat elements of one response.</summary>
     public void Write(XmlOutput output, ResponseEntry entry)

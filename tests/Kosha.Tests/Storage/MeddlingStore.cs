@@ -46,6 +46,9 @@ public sealed class MeddlingStore(IBlobStore store) : IBlobStore
         return await store.OpenAsync(key, offset, length, ct);
     }
 
+    public Task<Uri?> FindLinkAsync(string key, LinkedContent content, TimeSpan lifetime, CancellationToken ct) =>
+        store.FindLinkAsync(key, content, lifetime, ct);
+
     public async Task<long?> FindSizeAsync(string key, CancellationToken ct)
     {
         var size = await store.FindSizeAsync(key, ct);

@@ -24,7 +24,7 @@ public sealed class ContentHeadersTests
     public void Everything_else_is_an_attachment_in_a_sandbox()
     {
         var response = new DefaultHttpContext().Response;
-        ContentHeaders.Write(response, new FileNode { Name = "\u00E9\"\r\n.html" });
+        ContentHeaders.Write(response, ContentHeaders.Of(new FileNode { Name = "\u00E9\"\r\n.html" }));
         Assert.Equal("text/html", response.ContentType);
         Assert.Equal("nosniff", response.Headers.XContentTypeOptions);
         Assert.Equal("sandbox; default-src 'none'", response.Headers.ContentSecurityPolicy);

@@ -1,0 +1,40 @@
+using Kosha.Storage;
+using Kosha.Storage.Tree;
+using Kosha.WebDav.Methods;
+using Microsoft.AspNetCore.Http;
+
+namespace Kosha.WebDav.Links;
+
+/// <summary>
+/// URLs by which whoever has one reads a file for a short time, without a credential: the store's own where it makes
+/// one and the client may be sent there, else the daemon's.
+/// </summary>
+internal sealed class ContentLinks(Vault vault, LinkSigner signer, TimeProvider time, WebDavOptions options)
+{
+    private readonly RedirectPolicy policy = new(options);
+
+    /// <summary>Where to send this request for the file's bytes; null: nowhere, the drive sends them.</summary>
+    public async ValueTask<Uri?> FindRedirectAsync(HttpRequest request, FileNode file) =>
+        policy.Applies(request, file.Size) ? await FindStoreLinkAsync(request, file) : null;
+
+    /// <summary>An absolute URL, percent-encoded; null for a folder and for a file that cannot be read.</summary>
+    public async ValueTask<string?> FindUrlAsync(HttpRequest request, FileNode file)
+    {
+        if (file.IsFolder || file.IsDamaged)
+            return null;
+        if (!policy.IsOff && await FindStoreLinkAsync(request, file) is { } link)
+            return link.OriginalString;
+        var token = new LinkToken(
+            file.ObjectKey ?? "", file.Size, ContentHeaders.Of(file), time.GetUtcNow() + options.LinkLifetime);
+        var origin = options.PublicUrl?.GetLeftPart(UriPartial.Authority)
+            ?? $"{request.Scheme}://{request.Host.ToUriComponent()}";
+        return $"{origin}{LinkEndpoint.Prefix}/{signer.Sign(token)}";
+    }
+
+    private async Task<Uri?> FindStoreLinkAsync(HttpRequest request, FileNode file)
+    {
+        var link = await vault.FindLinkAsync(
+            file, ContentHeaders.Of(file), options.LinkLifetime, request.HttpContext.RequestAborted);
+        return link is not null && policy.MayLeadTo(link, request) ? link : null;
+    }
+}

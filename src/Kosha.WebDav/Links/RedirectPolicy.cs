@@ -1,0 +1,112 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+
+namespace Kosha.WebDav.Links;
+
+/// <summary>Who is sent to the store for bytes that the drive could send itself.</summary>
+public enum RedirectMode
+{
+    Off,
+
+    /// <summary>Clients that are known to follow, and to leave their password behind.</summary>
+    KnownClients,
+
+    /// <summary>Also unknown ones; those known to break get bytes all the same.</summary>
+    Always,
+}
+
+/// <summary>
+/// Which GET is answered with a redirect, and where a link may lead. WebDAV clients are not prepared for redirects
+/// (RFC 4918, 12): many fail, and some carry their password along.
+/// </summary>
+internal sealed class RedirectPolicy(WebDavOptions options)
+{
+    /// <summary>How a User-Agent begins, or a word in it, and whether such a client follows safely.</summary>
+    /// <param name="Mark">In any case.</param>
+    /// <param name="Follows">False: it must never be redirected.</param>
+    /// <param name="SinceMinor">The least version, as major × 1000 + minor; 0: any.</param>
+    private sealed record Agent(string Mark, bool Follows, int SinceMinor = 0);
+
+    private static readonly Agent[] Agents =
+    [
+        // Explorer and Office: nobody has seen them follow a GET.
+        new("Microsoft-WebDAV-MiniRedir", Follows: false),
+        new("Microsoft Office", Follows: false),
+        new("Microsoft Data Access", Follows: false),
+        // Finder keeps the target for as long as it knows the file, long after the link has expired.
+        new("WebDAVFS", Follows: false),
+        new("WebDAVLib", Follows: false),
+        // EIO, or with follow_redirect the store's ETag, which it sends back in If-Match.
+        new("davfs2", Follows: false),
+        // Versions before 2026 never follow, and nothing in the name tells them apart.
+        new("gvfs", Follows: false),
+        new("RaiDrive", Follows: false),
+        new("Duplicati", Follows: false),
+        new("Duplicacy", Follows: false),
+        new("DAVx5", Follows: false),
+        new("opendal", Follows: false),
+        new("sccache", Follows: false),
+        // Sends every header on, the password too.
+        new("Python-urllib", Follows: false),
+        new("rclone/", Follows: true),
+        // Before 7.58 it sent the password on to other hosts (CVE-2018-1000007).
+        new("curl/", Follows: true, SinceMinor: 7_058),
+    ];
+
+    private static readonly string[] ConditionHeaders =
+        ["Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If"];
+
+    public bool IsOff => options.Redirect == RedirectMode.Off;
+
+    /// <summary>
+    /// Whether this request for a file of <paramref name="size"/> bytes may be redirected: a plain GET for all of it.
+    /// A client with a condition or a range keeps validators of the drive, which the store does not know; an app in a
+    /// browser (Origin) would need the store to allow it.
+    /// </summary>
+    public bool Applies(HttpRequest request, long size) => !IsOff
+        && size >= options.RedirectMinBytes
+        && HttpMethods.IsGet(request.Method)
+        && !request.Headers.ContainsKey("Origin")
+        && !Array.Exists(ConditionHeaders, request.Headers.ContainsKey)
+        && Follows(request.Headers.UserAgent.ToString());
+
+    private bool Follows(string userAgent)
+    {
+        var agent = Array.Find(Agents, agent => userAgent.Contains(agent.Mark, StringComparison.OrdinalIgnoreCase));
+        return agent is null ? options.Redirect == RedirectMode.Always : agent.Follows && IsRecent(userAgent, agent);
+    }
+
+    private static bool IsRecent(string userAgent, Agent agent)
+    {
+        if (agent.SinceMinor == 0)
+            return true;
+        var version = userAgent[(userAgent.IndexOf(agent.Mark, StringComparison.OrdinalIgnoreCase)
+            + agent.Mark.Length)..].Split(' ')[0].Split('.');
+        return version.Length > 1 && TryNumber(version[0], out var major) && TryNumber(version[1], out var minor)
+            && (major * 1000) + minor >= agent.SinceMinor;
+    }
+
+    private static bool TryNumber(string text, out int number) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number < 1000;
+
+    /// <summary>
+    /// Whether a client of this request may be sent there. Clients carry their password on to the same host name
+    /// whatever the port, and to names below it (Go's net/http), and none should leave TLS.
+    /// </summary>
+    public bool MayLeadTo(Uri target, HttpRequest request)
+    {
+        var isSecure = request.IsHttps || options.PublicUrl?.Scheme == Uri.UriSchemeHttps;
+        if (isSecure && target.Scheme != Uri.UriSchemeHttps)
+            return false;
+        return request.Host.HasValue && !IsWithin(target.Host, request.Host.Host)
+            && !(options.PublicUrl is { } url && IsWithin(target.Host, url.Host));
+    }
+
+    private static bool IsWithin(string host, string domain)
+    {
+        host = host.TrimEnd('.');
+        domain = domain.TrimEnd('.');
+        return host.Equals(domain, StringComparison.OrdinalIgnoreCase)
+            || host.EndsWith("." + domain, StringComparison.OrdinalIgnoreCase);
+    }
+}
