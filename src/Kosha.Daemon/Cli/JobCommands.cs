@@ -47,7 +47,7 @@ internal static class JobCommands
         {
             using var log = ConsoleLog.ForCommand(line.Options);
             using var loggers = new SerilogLoggerFactory(log);
-            var blobs = await BlobStorage.OpenAsync(line.Options, ct);
+            using var blobs = await BlobStorage.OpenAsync(line.Options, ct);
             var runs = new JobRuns(installation.Database, blobs, loggers.CreateLogger<JobRuns>());
             var result = await runs.RunAsync(Job.All.Single(job => job.Name == parsed.GetValue(name)), ct);
             await Console.Out.WriteLineAsync(result.Message);
