@@ -1,5 +1,6 @@
 using Kosha.Daemon.Logs;
 using Kosha.Daemon.Web;
+using Kosha.Storage.Blobs;
 using Serilog.Extensions.Logging;
 
 namespace Kosha.Daemon.Cli;
@@ -11,6 +12,8 @@ internal static class Serve
 
     /// <summary>For handlers whose clients have been cut off already.</summary>
     private static readonly TimeSpan HandlersPatience = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan ReportPatience = TimeSpan.FromSeconds(20);
 
     /// <summary>Threads wait for fsync, more of them than a small machine has processors.</summary>
     private const int MinThreads = 16;
@@ -25,7 +28,7 @@ internal static class Serve
         await using var installation = await Installation.OpenAsync(
             options, new(What, Serves: true), logger, signals.Stopping);
         using var blobs = await BlobStorage.OpenToServeAsync(options, installation.Database, signals.Stopping);
-        await BlobStorage.LogReportAsync(options, blobs, logger, signals.Stopping);
+        await LogReportAsync(options, blobs, logger, signals.Stopping);
         var password = await FirstAdministrator.EnsureAsync(installation, options.AdminPassword, signals.Stopping);
         await using var app = WebHost.Build(options, installation, blobs, BlobStorage.OpenSpool(options), loggers);
         await StartAsync(app, signals.Stopping);
@@ -39,6 +42,23 @@ internal static class Serve
             logger.LogWarning("{Count} requests do not end; the database stops under them.", left);
         // Nobody asked it to stop: whoever watches over it should start it again.
         return signals.Stopping.IsCancellationRequested ? 0 : 1;
+    }
+
+    /// <summary>A store that leaves some question unanswered must not keep Kosha from serving.</summary>
+    private static async Task LogReportAsync(
+        KoshaOptions options, IBlobStore blobs, ILogger logger, CancellationToken ct)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limit.CancelAfter(ReportPatience);
+        try
+        {
+            await BlobStorage.LogReportAsync(options, blobs, logger, limit.Token);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            logger.LogWarning("What the blob store can do could not be tried within {Seconds} s; "
+                + "'kosha config check' tries again.", ReportPatience.TotalSeconds);
+        }
     }
 
     private static async Task StartAsync(WebApplication app, CancellationToken ct)

@@ -56,9 +56,14 @@ public sealed class InstallationTable(Database database)
         if (state.StoreClaimedAt is null)
         {
             // The store first: a database that says so and a store that does not would be refused ever after.
-            if (!await store.PutIdentityAsync(state.Identity, replace: false, ct)
-                && await ProblemAsync(state, store, ct) is { } taken)
-                return taken;
+            if (!await store.PutIdentityAsync(state.Identity, replace: false, ct))
+            {
+                if (await ProblemAsync(state, store, ct) is { } taken)
+                    return taken;
+                // Somebody else was just putting it, and perhaps did not.
+                if (await store.FindIdentityAsync(ct) is null)
+                    return "the store could not be given its identity just now. Start again.";
+            }
             await database.WriteAsync(transaction =>
                 transaction.Connection!.ExecuteAsync(new(SqlClaimed, transaction: transaction, cancellationToken: ct)),
                 ct);

@@ -10,7 +10,9 @@ internal sealed class S3Connections : HttpClientFactory, IDisposable
     /// <summary>So that a store whose address changes is found again.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(15);
 
-    /// <param name="patience">For one attempt of one request until its answer begins.</param>
+    /// <param name="patience">
+    /// For one attempt of one request until its answer begins, beside the time that its body needs on a slow line.
+    /// </param>
     public S3Connections(TimeSpan patience)
     {
         var connections = new SocketsHttpHandler
@@ -20,7 +22,7 @@ internal sealed class S3Connections : HttpClientFactory, IDisposable
             PooledConnectionLifetime = Lifetime,
             UseCookies = false,
         };
-        Client = new(new AskBeforeLargeBodies(connections)) { Timeout = patience };
+        Client = new(new LargeBodies(connections, patience)) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
     /// <summary>For requests that the SDK does not know.</summary>
@@ -38,14 +40,28 @@ internal sealed class S3Connections : HttpClientFactory, IDisposable
     /// The SDK would ask (<c>Expect: 100-continue</c>) before every body. For a small one that is a round trip too
     /// many, and worse: .NET sends a body of up to 1 KiB even after a refusal, and Ceph takes it for the next request.
     /// </summary>
-    private sealed class AskBeforeLargeBodies(HttpMessageHandler next) : DelegatingHandler(next)
+    private sealed class LargeBodies(HttpMessageHandler next, TimeSpan patience) : DelegatingHandler(next)
     {
         private const long LargeBytes = 1 << 20;
 
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct)
+        /// <summary>Several parts may share a line of half a megabit a second each.</summary>
+        private const double LeastBytesPerSecond = 64 * 1024;
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct)
         {
-            request.Headers.ExpectContinue = request.Content?.Headers.ContentLength >= LargeBytes;
-            return base.SendAsync(request, ct);
+            var bytes = request.Content?.Headers.ContentLength ?? 0;
+            request.Headers.ExpectContinue = bytes >= LargeBytes;
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            limit.CancelAfter(patience + TimeSpan.FromSeconds(bytes / LeastBytesPerSecond));
+            try
+            {
+                return await base.SendAsync(request, limit.Token);
+            }
+            catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
+            {
+                // As HttpClient itself says it, and the SDK knows it.
+                throw new TaskCanceledException("The blob store does not answer.", new TimeoutException(e.Message, e));
+            }
         }
     }
 }

@@ -43,7 +43,10 @@ public sealed record S3StoreOptions
     /// <summary>Such as <c>STANDARD_IA</c>; null: the store's usual one.</summary>
     public string? StorageClass { get; init; }
 
-    /// <summary>For one attempt of one request until its answer begins, and for a read that brings nothing.</summary>
+    /// <summary>
+    /// For one attempt of one request until its answer begins, a body's time on a slow line not counted, and for a read
+    /// that brings nothing.
+    /// </summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>How often a request is repeated, with a growing and random pause before each.</summary>

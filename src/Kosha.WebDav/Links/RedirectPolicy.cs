@@ -98,9 +98,13 @@ internal sealed class RedirectPolicy(WebDavOptions options)
         var isSecure = request.IsHttps || options.PublicUrl?.Scheme == Uri.UriSchemeHttps;
         if (isSecure && target.Scheme != Uri.UriSchemeHttps)
             return false;
-        return request.Host.HasValue && !IsWithin(target.Host, request.Host.Host)
-            && !(options.PublicUrl is { } url && IsWithin(target.Host, url.Host));
+        return HostOf(request) is { } asked && !IsWithin(target.IdnHost, asked)
+            && !(options.PublicUrl is { } url && IsWithin(target.IdnHost, url.IdnHost));
     }
+
+    /// <summary>In ASCII, as all that it is compared with.</summary>
+    private static string? HostOf(HttpRequest request) => request.Host.HasValue
+        && Uri.TryCreate($"http://{request.Host.ToUriComponent()}", UriKind.Absolute, out var url) ? url.IdnHost : null;
 
     private static bool IsWithin(string host, string domain)
     {

@@ -1,3 +1,4 @@
+using Kosha.Storage;
 using Microsoft.AspNetCore.Http;
 
 namespace Kosha.WebDav.Methods;
@@ -25,6 +26,10 @@ internal static class ContentBody
         {
             response.HttpContext.Abort();
             throw;
+        }
+        catch (IOException e) when (!ct.IsCancellationRequested)
+        {
+            throw new StorageException(StorageFault.Unavailable, "The file cannot be read now. Try again.", e);
         }
         if (left > 0 && !ct.IsCancellationRequested)
         {
