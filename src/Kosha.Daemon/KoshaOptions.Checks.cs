@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using Kosha.Daemon.Auth;
 using Kosha.Daemon.Configuration;
+using Kosha.Daemon.Jobs;
 using Kosha.Daemon.Web;
 
 namespace Kosha.Daemon;
@@ -118,6 +119,25 @@ public sealed partial class KoshaOptions
         if (password is not null && Passwords.Problem(password) is { } problem)
             reader.Problem(Key, problem);
         return password;
+    }
+
+    private static JobTimes ReadTimes(SettingsReader reader, Job job)
+    {
+        var key = $"Jobs:{job.Name}:Cron";
+        var times = new JobTimes(reader.Text(key, job.Cron), reader.Flag($"Jobs:{job.Name}:Enabled", true));
+        try
+        {
+            if (JobSchedule.NextAfter(times with { Enabled = true }, DateTimeOffset.UtcNow) is not null)
+                return times;
+            reader.Problem(key, $"'{times.Cron}' never comes; switch the job off by Jobs:{job.Name}:Enabled=false.");
+        }
+        catch (FormatException e)
+        {
+            reader.Problem(key, $"'{times.Cron}' is no schedule ({e.Message.TrimEnd('.')}). Write six fields: seconds, "
+                + "minutes, hours, day of month, month, day of week, such as '0 30 3 * * ?' for 03:30 every night "
+                + "(UTC).");
+        }
+        return times with { Cron = job.Cron };
     }
 
     private void CheckTls(SettingsReader reader)

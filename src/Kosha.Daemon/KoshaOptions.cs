@@ -1,5 +1,6 @@
 using System.Net;
 using Kosha.Daemon.Configuration;
+using Kosha.Daemon.Jobs;
 using Kosha.Storage.Blobs;
 using Serilog.Events;
 
@@ -70,6 +71,9 @@ public sealed partial class KoshaOptions
 
     public LogFormat LogFormat { get; }
 
+    /// <summary>When each job runs, by its name.</summary>
+    internal IReadOnlyDictionary<string, JobTimes> Jobs { get; }
+
     /// <summary>How long running requests may go on after the daemon was told to stop.</summary>
     public TimeSpan ShutdownGrace { get; }
 
@@ -114,6 +118,7 @@ public sealed partial class KoshaOptions
             ("information", LogEventLevel.Information), ("warning", LogEventLevel.Warning),
             ("error", LogEventLevel.Error));
         LogFormat = reader.Choice("Log:Format", LogFormat.Text, ("text", LogFormat.Text), ("json", LogFormat.Json));
+        Jobs = Job.All.ToDictionary(job => job.Name, job => ReadTimes(reader, job));
         ShutdownGrace = TimeSpan.FromSeconds(reader.Number("Shutdown:GraceSeconds", 30, 0, 3600));
         CheckTls(reader);
         CheckInsecure(reader);

@@ -23,6 +23,7 @@ internal static class Steps
     public const string SweepRowRemoved = "sweep.row-removed";
     public const string SweepObjectDeleted = "sweep.object-deleted";
     public const string ReconcileDoomed = "reconcile.doomed";
+    public const string PurgeStepped = "purge.stepped";
 
     private static readonly DiagnosticListener Listener = new(ListenerName);
 

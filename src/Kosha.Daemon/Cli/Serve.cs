@@ -37,7 +37,8 @@ internal static class Serve
         var running = app.Services.GetRequiredService<RunningRequests>();
         if (await running.WaitForEndAsync(HandlersPatience, TimeProvider.System) is > 0 and var left)
             logger.LogWarning("{Count} requests do not end; the database stops under them.", left);
-        return 0;
+        // Nobody asked it to stop: whoever watches over it should start it again.
+        return signals.Stopping.IsCancellationRequested ? 0 : 1;
     }
 
     private static async Task StartAsync(WebApplication app, CancellationToken ct)

@@ -21,7 +21,8 @@ internal static class ConsoleLog
         var configuration = new LoggerConfiguration().MinimumLevel.Is(level)
             // The framework tells each request twice; Kosha has its own line for those that fail.
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
-            .MinimumLevel.Override("Npgsql", LogEventLevel.Warning);
+            .MinimumLevel.Override("Npgsql", LogEventLevel.Warning)
+            .MinimumLevel.Override("Quartz", LogEventLevel.Warning);
         LogEventLevel? errorsFrom = standardError ? LogEventLevel.Verbose : null;
         return (options.LogFormat == LogFormat.Json
             ? configuration.WriteTo.Console(new ClefFormatter(), standardErrorFromLevel: errorsFrom)

@@ -1,4 +1,5 @@
 using Kosha.Daemon.Auth;
+using Kosha.Daemon.Jobs;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
@@ -17,6 +18,7 @@ internal static class WebHost
         // Empty: Kosha reads its settings itself, and nothing watches files for changes.
         var builder = WebApplication.CreateEmptyBuilder(new() { ContentRootPath = AppContext.BaseDirectory });
         builder.Services.AddSingleton(loggers);
+        builder.Services.AddSingleton(options);
         builder.Services.AddLogging();
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
@@ -73,6 +75,7 @@ internal static class WebHost
         services.AddSingleton<Vault>();
         services.AddSingleton<Readiness>();
         services.AddSingleton<RunningRequests>();
+        JobSchedule.Add(services, installation.Database);
     }
 
     private static ForwardedHeadersOptions Forwarded(KoshaOptions options)

@@ -86,4 +86,21 @@ internal sealed partial class BlobTable
     public async Task<bool> SetWholeAsync(BlobRow blob, CancellationToken ct) =>
         await database.WriteAsync(transaction =>
             transaction.Connection!.ExecuteAsync(new(SqlSetWhole, blob, transaction, cancellationToken: ct)), ct) > 0;
+
+    private const string SqlWithoutDigests = """
+        select id, sha256, size, state, object_key, touched_at from blobs
+        where id > @after and (sha1 is null or md5 is null) and state = 'live' order by id limit @limit
+        """;
+
+    /// <summary>Live blobs whose SHA-1 or MD5 nobody knows yet, a page by id.</summary>
+    public Task<List<BlobRow>> WithoutDigestsAsync(long after, int limit, CancellationToken ct) =>
+        database.ReadAsync(async connection => (await connection.QueryAsync<BlobRow>(
+            new(SqlWithoutDigests, new { after, limit }, commandTimeout: 0, cancellationToken: ct))).AsList(), ct);
+
+    private const string SqlSetDigests = "update blobs set sha1 = @sha1, md5 = @md5 where id = @Id";
+
+    /// <summary>From bytes that Kosha has read itself, and whose SHA-256 is the blob's.</summary>
+    public Task SetDigestsAsync(BlobRow blob, byte[] sha1, byte[] md5, CancellationToken ct) =>
+        database.WriteAsync(transaction => transaction.Connection!.ExecuteAsync(
+            new(SqlSetDigests, new { blob.Id, sha1, md5 }, transaction, cancellationToken: ct)), ct);
 }

@@ -68,7 +68,7 @@ internal sealed class FsckRows(Database database)
     ];
 
     public Task<Findings> BrokenAsync(RowCheck check, CancellationToken ct) =>
-        database.ReadAsync(async connection =>
+        database.ScanAsync(async connection =>
         {
             var found = new Findings();
             await using var reader = await connection.ExecuteReaderAsync(
@@ -107,7 +107,7 @@ internal sealed class FsckRows(Database database)
 
     public async Task<(string Name, long Value)[]> FiguresAsync(CancellationToken ct)
     {
-        var f = await database.ReadAsync(connection =>
+        var f = await database.ScanAsync(connection =>
             connection.QuerySingleAsync<Figures>(new(SqlFigures, commandTimeout: 0, cancellationToken: ct)), ct);
         return
         [

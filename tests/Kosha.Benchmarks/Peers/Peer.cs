@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -47,16 +48,12 @@ public sealed class Peer : IAsyncDisposable
         File.SetUnixFileMode(place, (UnixFileMode)0b111_101_101);
         var port = FreePort();
         var started = Process.Start(Start(name, place, port))!;
-        // Nobody reads what it says, but it must never wait for a reader.
-        started.OutputDataReceived += (_, _) => { };
-        started.ErrorDataReceived += (_, _) => { };
-        started.BeginOutputReadLine();
-        started.BeginErrorReadLine();
+        var ready = ReadyAsync(started, ReadyWords(name));
         var peer = new Peer(name, started, place, TargetOf(name, port));
         try
         {
-            if (!await peer.AnswersAsync())
-                throw new InvalidOperationException($"{name} does not start.");
+            await ready;
+            peer.RequireAnswer();
             if (name == LargeKosha)
                 await LargeTree.FillAsync($"{place}/data/run");
             return peer;
@@ -123,25 +120,46 @@ public sealed class Peer : IAsyncDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    private async Task<bool> AnswersAsync()
+    /// <summary>What a server says when it listens.</summary>
+    private static string ReadyWords(string name) => name switch
     {
-        // Nothing announces that a foreign server listens.
-        using var ticks = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
-        for (var clock = Stopwatch.StartNew(); clock.Elapsed < StartLimit && !process.HasExited;)
+        "apache" => "resuming normal operations",
+        "nginx" => "start worker process",
+        "lighttpd" => "server started",
+        "rclone" => "Server started on",
+        _ => "Kosha is ready",
+    };
+
+    /// <summary>
+    /// Waits for the words. What comes after them is read all the same: no server must wait for a reader.
+    /// </summary>
+    private static async Task ReadyAsync(Process server, string words)
+    {
+        var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var said = new ConcurrentQueue<string>();
+        void Hear(string? line)
         {
-            await ticks.WaitForNextTickAsync();
-            try
-            {
-                using var connection = new Connection(Target);
-                if (connection.Send("PROPFIND", Target.PathOf(""), new("Depth: 0\r\n")) == 207)
-                    return true;
-            }
-            catch (Exception e) when (e is IOException or SocketException)
-            {
-                // Not yet.
-            }
+            if (line is null || ready.Task.IsCompleted)
+                return;
+            said.Enqueue(line);
+            if (line.Contains(words, StringComparison.Ordinal))
+                ready.TrySetResult();
         }
-        return false;
+        server.OutputDataReceived += (_, e) => Hear(e.Data);
+        server.ErrorDataReceived += (_, e) => Hear(e.Data);
+        server.BeginOutputReadLine();
+        server.BeginErrorReadLine();
+        await Task.WhenAny(ready.Task, server.WaitForExitAsync()).WaitAsync(StartLimit);
+        if (!ready.Task.IsCompleted)
+            throw new InvalidOperationException($"The server does not start:\n{string.Join('\n', said)}");
+    }
+
+    private void RequireAnswer()
+    {
+        using var connection = new Connection(Target);
+        var status = connection.Send("PROPFIND", Target.PathOf(""), new("Depth: 0\r\n"));
+        if (status != 207)
+            throw new InvalidOperationException($"{Name} answers {status} to a PROPFIND.");
     }
 
     public async ValueTask DisposeAsync()

@@ -1,0 +1,94 @@
+using System.CommandLine;
+using System.Globalization;
+using Kosha.Daemon.Jobs;
+using Kosha.Daemon.Logs;
+using Kosha.Storage.Upkeep;
+using Serilog.Extensions.Logging;
+
+namespace Kosha.Daemon.Cli;
+
+/// <summary><c>kosha job list|run|history</c></summary>
+internal static class JobCommands
+{
+    private const int MaxRuns = 1000;
+
+    public static Command Create(CommandLine line) => new("job", "Look at the upkeep that runs by a schedule.")
+    {
+        List(line), Run(line), History(line),
+    };
+
+    private static Command List(CommandLine line)
+    {
+        var command = new Command("list", "The jobs, when they ran last and when they run next (UTC).");
+        command.SetAction((_, _) => line.RunAsync("kosha job list", async (installation, ct) =>
+        {
+            var runs = await new JobRunTable(installation.Database).LastAsync(Job.All.Select(job => job.Name), ct);
+            var last = runs.ToDictionary(run => run.Job);
+            TextTable.Write(Console.Out, ["job", "schedule", "next", "last", "outcome", "what it does"],
+                Job.All.Select(job => Row(job, line.Options.Jobs[job.Name], last.GetValueOrDefault(job.Name))));
+        }));
+        return command;
+    }
+
+    private static string[] Row(Job job, JobTimes times, JobRun? last) =>
+    [
+        job.Name, times.Enabled ? times.Cron : "off",
+        Say(JobSchedule.NextAfter(times, DateTimeOffset.UtcNow)?.UtcDateTime),
+        Say(last?.StartedAt), last?.Outcome ?? "-", job.What,
+    ];
+
+    private static Command Run(CommandLine line)
+    {
+        var name = new Argument<string>("job") { Description = "As 'kosha job list' names it." };
+        name.AcceptOnlyFromAmong([.. Job.All.Select(job => job.Name)]);
+        var command = new Command(
+            "run", "Run a job now, whether the daemon runs or not. Exit code 1 if it needs a person.") { name };
+        command.SetAction((parsed, _) => line.RunAsync("kosha job run", async (installation, ct) =>
+        {
+            using var log = ConsoleLog.ForCommand(line.Options);
+            using var loggers = new SerilogLoggerFactory(log);
+            using var blobs = await BlobStorage.OpenAsync(line.Options, ct);
+            var runs = new JobRuns(installation.Database, blobs, loggers.CreateLogger<JobRuns>());
+            var result = await runs.RunAsync(Job.All.Single(job => job.Name == parsed.GetValue(name)), ct);
+            await Console.Out.WriteLineAsync(result.Message);
+            return result.IsWell ? 0 : 1;
+        }));
+        return command;
+    }
+
+    private static Command History(CommandLine line)
+    {
+        var name = new Argument<string?>("job")
+        {
+            Description = "Only this one.", Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => null,
+        };
+        var limit = new Option<int>("--limit")
+        {
+            Description = $"Runs, at most {MaxRuns}.",
+            DefaultValueFactory = _ => 20,
+            Validators =
+            {
+                result =>
+                {
+                    if (!result.Tokens.All(t => int.TryParse(t.Value, out var runs) && runs is > 0 and <= MaxRuns))
+                        result.AddError($"--limit must be a number from 1 to {MaxRuns}.");
+                },
+            },
+        };
+        var command = new Command("history", "What the jobs did, the newest first (UTC).") { name, limit };
+        command.SetAction((parsed, _) => line.RunAsync("kosha job history", async (installation, ct) =>
+        {
+            var runs = await new JobRunTable(installation.Database).HistoryAsync(
+                parsed.GetValue(name), parsed.GetValue(limit), ct);
+            TextTable.Write(Console.Out, ["job", "started", "ended", "outcome", "where", "message"],
+                runs.Select(run => new[]
+                {
+                    run.Job, Say(run.StartedAt), Say(run.EndedAt), run.Outcome, run.Node, run.Message ?? "",
+                }));
+        }));
+        return command;
+    }
+
+    private static string Say(DateTime? time) =>
+        time?.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "-";
+}

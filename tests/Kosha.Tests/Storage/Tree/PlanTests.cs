@@ -1,0 +1,56 @@
+using Kosha.Storage;
+using Kosha.Storage.Tree;
+using Npgsql;
+using Xunit;
+
+namespace Kosha.Tests.Storage.Tree;
+
+/// <summary>A plan that was made while the tables were small must serve when they are large.</summary>
+public sealed class PlanTests(StorageFixture storage) : IClassFixture<StorageFixture>
+{
+    private const string SqlTableReads = """
+        select sum(seq_scan)::bigint from pg_stat_user_tables where relname in ('file_nodes', 'blobs', 'blob_objects')
+        """;
+
+    /// <summary>Reads of whole tables so far, by this one connection and all before it.</summary>
+    private static Task<long> TableReadsAsync(Database database) => database.ReadAsync(async connection =>
+    {
+        // The figures of a session go out when it is idle.
+        await using (var flush = new NpgsqlCommand("select pg_stat_force_next_flush()", connection))
+            await flush.ExecuteNonQueryAsync();
+        await using var read = new NpgsqlCommand(SqlTableReads, connection);
+        return (long)(await read.ExecuteScalarAsync())!;
+    }, CancellationToken.None);
+
+    [Fact]
+    public async Task No_request_reads_a_whole_table_even_if_it_was_planned_for_a_tiny_one()
+    {
+        var user = await storage.NewUserAsync();
+        await user.PutAsync("first", "first");
+        await storage.ExecuteAsync("vacuum analyze");
+        await using var database = new Database(storage.Database.Source.ConnectionString + ";Maximum Pool Size=1");
+        var tree = new NodeTree(database);
+        var vault = new Vault(database, tree, storage.Store, storage.Spools);
+        var root = (await user.GetAsync("")).Id;
+        var before = await TableReadsAsync(database);
+        for (var i = 0; i < 5; i++)
+        {
+            var path = TestUser.At($"file{i}");
+            await vault.WriteAsync(user.Caller, path, TestUser.Body($"content {i}"), new(), default);
+            await vault.WriteAsync(user.Caller, path, TestUser.Body($"other {i}"), new(), default);
+            Assert.NotNull(await tree.FindAsync(user.Caller, path, default));
+            await tree.FindWithLocksAsync(user.Caller, path, default);
+            await tree.ListAsync(user.Caller, root, null, 100, ListedDetails.Digests, default);
+            await tree.MoveAsync(
+                user.Caller, path, TestUser.At($"moved{i}"), true, null, WriteConditions.None, default);
+            await tree.CopyAsync(
+                user.Caller, TestUser.At($"moved{i}"), path, true, true, null, WriteConditions.None, default);
+            await tree.TrashAsync(user.Caller, path, WriteConditions.None, default);
+        }
+        Assert.Equal(before, await TableReadsAsync(database));
+    }
+
+    [Fact]
+    public async Task No_plan_is_compiled() =>
+        Assert.Equal("off", await storage.SqlAsync<string>("select current_setting('jit')"));
+}
