@@ -62,9 +62,13 @@ public sealed class DigestFill(Database database, IBlobStore store)
             await using var bytes = await store.OpenAsync(blob.ObjectKey, 0, blob.Size, ct);
             var (sha256, sha1, md5) = await HashAsync(bytes, ct);
             if (!sha256.AsSpan().SequenceEqual(blob.Sha256))
-                return new("the object has other bytes", IsProven: true);
+                return new(ObjectCheck.OtherBytes, IsProven: true);
             await blobs.SetDigestsAsync(blob, sha1, md5, ct);
             return new(null, IsProven: true);
+        }
+        catch (InvalidDataException)
+        {
+            return new(ObjectCheck.OtherBytes, IsProven: true);
         }
         catch (Exception e) when (ObjectCheck.IsUnreadable(e) || e is StorageException { Fault: StorageFault.Damaged })
         {

@@ -13,7 +13,9 @@ internal readonly record struct ObjectVerdict(string? Problem, bool IsProven);
 internal static class ObjectCheck
 {
     private const int BufferBytes = 1024 * 1024;
-    private const string OtherBytes = "the object has other bytes";
+
+    /// <summary>The problem that is proven when the bytes have another hash than their row.</summary>
+    public const string OtherBytes = "the object has other bytes";
 
     /// <summary>The store, or something in it, cannot be read now.</summary>
     public static bool IsUnreadable(Exception e) =>
