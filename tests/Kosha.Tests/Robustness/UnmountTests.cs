@@ -24,7 +24,7 @@ public sealed class UnmountTests
         (await disk.UnmountAsync()).MustSucceed();
         var refusal = await kosha.StartToFailAsync();
         Assert.NotEqual(0, refusal.ExitCode);
-        Assert.Contains("Is its disk mounted", refusal.All);
+        Assert.Contains("is its disk mounted", refusal.All);
         Assert.NotEqual(0, (await kosha.CommandAsync("fsck", $"--Blobs:Directory={disk.Path}")).ExitCode);
         Assert.Empty(Directory.GetFileSystemEntries(disk.Path));
     }
