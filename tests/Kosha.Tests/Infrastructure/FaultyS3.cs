@@ -42,7 +42,7 @@ public sealed class FaultyS3 : IAsyncDisposable
     private readonly CancellationTokenSource closing = new();
     private readonly Uri server;
     private TcpListener listener = new(IPAddress.Loopback, 0);
-    private CancellationTokenSource healing = new();
+    private TaskCompletionSource healed = NewHealing();
     private S3Fault? fault;
     private int left;
     private int met;
@@ -78,10 +78,10 @@ public sealed class FaultyS3 : IAsyncDisposable
             _ = AcceptAsync(listener);
         }
         fault = null;
-        var stalled = Interlocked.Exchange(ref healing, new());
-        stalled.Cancel();
-        stalled.Dispose();
+        Interlocked.Exchange(ref healed, NewHealing()).SetResult();
     }
+
+    private static TaskCompletionSource NewHealing() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private async Task AcceptAsync(TcpListener door)
     {
@@ -109,8 +109,6 @@ public sealed class FaultyS3 : IAsyncDisposable
                 var now = fault is not null && Interlocked.Decrement(ref left) >= 0 ? fault : null;
                 if (now is not null)
                     Interlocked.Increment(ref met);
-                if (now is S3Fault.Stall)
-                    await StallAsync();
                 if (await AnswersItselfAsync(now, client, head))
                     return;
                 await target.ConnectAsync(server.Host, server.Port);
@@ -132,8 +130,6 @@ public sealed class FaultyS3 : IAsyncDisposable
             }
         }
     }
-
-    private Task StallAsync() => Task.Delay(Timeout.InfiniteTimeSpan, healing.Token);
 
     /// <summary>The head of a request, and what came with it.</summary>
     private async Task<(string Head, byte[] Body)> ReadHeadAsync(Socket client)
@@ -169,6 +165,9 @@ public sealed class FaultyS3 : IAsyncDisposable
                 client.Shutdown(SocketShutdown.Send);
                 await DrainAsync(client);
                 return true;
+            case S3Fault.Stall:
+                await healed.Task;
+                return true;
             default:
                 return false;
         }
@@ -203,7 +202,10 @@ public sealed class FaultyS3 : IAsyncDisposable
                 count = (int)(Middle - sent);
             await SendAsync(to, buffer.AsMemory(0, count));
             if (isMiddle && now is S3Fault.StallWithin)
-                await StallAsync();
+            {
+                await healed.Task;
+                return false;
+            }
             if (isMiddle && now is S3Fault.ResetWithin)
             {
                 to.Close(timeout: 0);
@@ -224,7 +226,6 @@ public sealed class FaultyS3 : IAsyncDisposable
         Heal();
         await closing.CancelAsync();
         listener.Dispose();
-        healing.Dispose();
         closing.Dispose();
     }
 }
