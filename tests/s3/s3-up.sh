@@ -190,6 +190,19 @@ alive() { # alive DAEMON: a number that another process has by now does not coun
     ! grep -q '^State:.Z' "/proc/$pid/status" 2>/dev/null
 }
 
+gone() { ! alive "$1"; }
+
+answers() { [ "$(curl -s -m 2 -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/")" = 200 ]; }
+
+eventually() { # eventually SECONDS COMMAND…: waits until the command succeeds; fails if it does not in time
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$end" ] || return 1
+    sleep 0.02
+  done
+}
+
 run_mon() { alive mon.a || in_root ceph-mon -c "$conf" -i a >/dev/null 2>>"$state/log/err"; }
 
 run_osd() { alive osd.0 || in_root ceph-osd -c "$conf" -i 0 >/dev/null 2>>"$state/log/err"; }
@@ -198,40 +211,34 @@ run_gw() {
   # Only radosgw 16 needs /proc in its folder.
   if grep -q ' 16\.' "$root/VERSION" && ! mountpoint -q "$root/proc"; then mount -t proc proc "$root/proc"; fi
   alive client.rgw.a || in_root radosgw -c "$conf" -n client.rgw.a >/dev/null 2>>"$state/log/err"
-  for _ in $(seq 1200); do
-    [ "$(curl -s -m 2 -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/")" = 200 ] && return
-    sleep 0.05
-  done
+  eventually 60 answers && return
   say "the gateway does not answer; its logs are in $state/log"
   exit 1
 }
 
 start() { run_mon; run_osd; run_gw; }
 
-stop_one() { # stop_one DAEMON TENTHS: SIGTERM, and SIGKILL after that many tenths of a second
+stop_one() { # stop_one DAEMON SECONDS: SIGTERM, and SIGKILL after that many seconds
   local pid
   alive "$1" || return 0
   pid=$(pid_of "$1")
   kill "$pid" || return 0
-  for _ in $(seq "$2"); do
-    alive "$1" || return 0
-    sleep 0.1
-  done
+  eventually "$2" gone "$1" && return
   kill -9 "$pid" || return 0
-  while alive "$1"; do sleep 0.02; done
+  eventually 60 gone "$1"
 }
 
 # The gateway holds no state, and radosgw 20 takes 28 s over SIGTERM.
-stop_gw() { stop_one client.rgw.a 10; }
+stop_gw() { stop_one client.rgw.a 1; }
 
-stop() { stop_gw; stop_one osd.0 150; stop_one mon.a 150; }
+stop() { stop_gw; stop_one osd.0 15; stop_one mon.a 15; }
 
 kill9() {
   local daemon
   for daemon in client.rgw.a osd.0 mon.a; do
     if alive $daemon; then kill -9 "$(pid_of $daemon)" || true; fi
   done
-  while alive client.rgw.a || alive osd.0 || alive mon.a; do sleep 0.02; done
+  for daemon in client.rgw.a osd.0 mon.a; do eventually 60 gone $daemon; done
 }
 
 create_keys() {
