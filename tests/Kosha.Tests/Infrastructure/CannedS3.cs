@@ -40,8 +40,8 @@ public sealed class CannedS3 : IDisposable
     };
 
     /// <summary>An error as S3 stores send it.</summary>
-    public static string Error(int status, string code) => Answer(
-        status, $"<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>As replayed.</Message></Error>");
+    public static string Error(int status, string code, string message = "As replayed.") => Answer(
+        status, $"<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>");
 
     public static string Answer(int status, string body, params IReadOnlyList<string> headers) =>
         $"HTTP/1.1 {status} As replayed\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n"
