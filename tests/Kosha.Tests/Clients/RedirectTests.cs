@@ -17,7 +17,7 @@ public sealed class KoshaWithLinks(TestS3 s3) : IAsyncLifetime
 
     public DavClient Drive { get; private set; } = null!;
 
-    public byte[] Large { get; } = new byte[LargeBytes];
+    public byte[] Large { get; } = TestContent.Bytes(9, LargeBytes);
 
     public async ValueTask InitializeAsync()
     {
@@ -27,7 +27,6 @@ public sealed class KoshaWithLinks(TestS3 s3) : IAsyncLifetime
             .. TestS3.Settings(options), ("Blobs:S3:PublicEndpoint", Door.Url.AbsoluteUri), ("PublicUrl", PublicUrl),
         ]);
         Drive = Kosha.AdminDrive();
-        new Random(9).NextBytes(Large);
         (await Drive.PutAsync("large.bin", Large)).Must(201);
         (await Drive.PutAsync("small.txt", "small")).Must(201);
     }
@@ -37,8 +36,7 @@ public sealed class KoshaWithLinks(TestS3 s3) : IAsyncLifetime
         Drive?.Dispose();
         if (Kosha is not null)
             await Kosha.DisposeAsync();
-        if (Door is not null)
-            await Door.DisposeAsync();
+        Door?.Dispose();
     }
 }
 

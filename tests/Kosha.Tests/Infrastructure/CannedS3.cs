@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Kosha.Storage.Blobs;
@@ -11,16 +10,14 @@ namespace Kosha.Tests.Infrastructure;
 /// </summary>
 public sealed class CannedS3 : IDisposable
 {
-    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
-    private readonly CancellationTokenSource closing = new();
     private readonly Func<string, string> answer;
+    private readonly TcpDoor door;
 
     /// <param name="answer">From the request's line ("PUT /bucket/key HTTP/1.1") to the raw answer.</param>
     public CannedS3(Func<string, string> answer)
     {
         this.answer = answer;
-        listener.Start();
-        _ = AcceptAsync();
+        door = new(ServeAsync);
     }
 
     /// <summary>The connection is cut after an answer that is shorter than it says; else it stays open.</summary>
@@ -29,7 +26,7 @@ public sealed class CannedS3 : IDisposable
     /// <summary>How to use it as a store. Nothing is repeated.</summary>
     public S3StoreOptions Options => new()
     {
-        Endpoint = new($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}"),
+        Endpoint = door.Url,
         Bucket = "bucket",
         Region = "us-east-1",
         AccessKey = "access",
@@ -47,61 +44,30 @@ public sealed class CannedS3 : IDisposable
         $"HTTP/1.1 {status} As replayed\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n"
         + string.Concat(headers.Select(header => header + "\r\n")) + "\r\n" + body;
 
-    private async Task AcceptAsync()
+    private async Task ServeAsync(Socket client, CancellationToken ct)
     {
-        try
+        while (await TcpDoor.ReadHeadAsync(client, ct) is ({ Length: > 0 } head, var rest))
         {
-            while (true)
-                _ = ServeAsync(await listener.AcceptTcpClientAsync(closing.Token));
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
-        {
-            // It has been closed.
+            await SkipBodyAsync(client, head, rest.Length, ct);
+            await TcpDoor.SendAsync(client, answer(head[..head.IndexOf("\r\n", StringComparison.Ordinal)]), ct);
+            if (Cuts)
+                return;
         }
     }
 
-    private async Task ServeAsync(TcpClient client)
+    private static async Task SkipBodyAsync(Socket client, string head, int received, CancellationToken ct)
     {
-        using (client)
-        {
-            try
-            {
-                await using var stream = client.GetStream();
-                using var reader = new StreamReader(stream, Encoding.Latin1);
-                while (await reader.ReadLineAsync(closing.Token) is { } line)
-                {
-                    await SkipRequestAsync(reader, stream);
-                    await stream.WriteAsync(Encoding.UTF8.GetBytes(answer(line)), closing.Token);
-                    if (Cuts)
-                        return;
-                }
-            }
-            catch (Exception e) when (e is IOException or OperationCanceledException)
-            {
-                // The client is gone, or this is.
-            }
-        }
-    }
-
-    private async Task SkipRequestAsync(StreamReader reader, Stream stream)
-    {
-        var length = 0;
-        while (await reader.ReadLineAsync(closing.Token) is { Length: > 0 } header)
-        {
-            if (header.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase))
-                length = int.Parse(header["Content-Length:".Length..], CultureInfo.InvariantCulture);
-            if (header.StartsWith("Expect:", StringComparison.OrdinalIgnoreCase))
-                await stream.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray(), closing.Token);
-        }
+        if (head.Contains("\r\nExpect:", StringComparison.OrdinalIgnoreCase))
+            await TcpDoor.SendAsync(client, "HTTP/1.1 100 Continue\r\n\r\n", ct);
+        var length = head.Split("\r\n").Select(header => header.Split(": "))
+            .Where(header => header[0].Equals("Content-Length", StringComparison.OrdinalIgnoreCase))
+            .Select(header => int.Parse(header[1], CultureInfo.InvariantCulture)).SingleOrDefault();
+        var buffer = new byte[65536];
         // To read nothing would be to wait for the next request.
-        if (length > 0)
-            await reader.ReadBlockAsync(new char[length], closing.Token);
+        while (received < length)
+            received += await client.ReceiveAsync(buffer, ct) is > 0 and var count
+                ? count : throw new SocketException((int)SocketError.ConnectionReset);
     }
 
-    public void Dispose()
-    {
-        closing.Cancel();
-        closing.Dispose();
-        listener.Dispose();
-    }
+    public void Dispose() => door.Dispose();
 }
