@@ -114,14 +114,13 @@ public sealed partial class S3BlobStore
         const string What = "Uploads by browsers";
         if (options.BrowserOrigin is not { } origin)
             return ($"{What}: not tried, because PublicUrl is not set.", null);
-        if (options.PublicEndpoint is not { } door)
+        if (publicUrls is null)
             return ($"{What}: not tried, because no PublicEndpoint is set: clients do not reach the store.", null);
         string? toAdd = null;
         var sentence = await SentenceAsync(What, async () =>
         {
             // Where browsers ask: another server may stand there and answer by itself.
-            var address = new S3SignedUrls(options with { Endpoint = door }, credentials, time)
-                .Address(ObjectKey(key));
+            var address = publicUrls.Address(ObjectKey(key));
             if (await MayAsync(address, origin, "PUT", ct) && await MayAsync(address, origin, "GET", ct))
                 return $"pages of {origin} may.";
             toAdd = $"Add to the bucket's CORS rules: {rules.CorsText}";

@@ -36,7 +36,6 @@ public sealed partial class S3BlobStore : IBlobStore
     private readonly S3Connections connections;
     private readonly AmazonS3Client client;
     private readonly S3BucketRules rules;
-    private readonly AWSCredentials credentials;
     private readonly S3SignedUrls urls;
 
     public S3BlobStore(S3StoreOptions options, TimeProvider time)
@@ -46,16 +45,19 @@ public sealed partial class S3BlobStore : IBlobStore
         maxSinglePutBytes = Math.Min(2 * options.PartBytes, S3StoreOptions.MaxPartBytes);
         connections = new(options.Timeout);
         var config = Config(options, connections);
-        credentials = options is { AccessKey: { } accessKey, SecretKey: { } secretKey }
+        AWSCredentials credentials = options is { AccessKey: { } accessKey, SecretKey: { } secretKey }
             ? new BasicAWSCredentials(accessKey, secretKey)
             : new FoundCredentials(config);
         client = new(credentials, config);
         client.BeforeRequestEvent += SignKnownBody;
         rules = new(client, options);
         urls = new(options, credentials, time);
-        linker = options.PublicEndpoint is { } address
-            ? new(credentials, Config(options with { Endpoint = address }, connections))
-            : null;
+        if (options.PublicEndpoint is { } address)
+        {
+            var atAddress = options with { Endpoint = address };
+            linker = new(credentials, Config(atAddress, connections));
+            publicUrls = new(atAddress, credentials, time);
+        }
     }
 
     private static AmazonS3Config Config(S3StoreOptions options, S3Connections connections)
