@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using Kosha.Storage.Blobs;
@@ -46,27 +45,12 @@ public sealed class CannedS3 : IDisposable
 
     private async Task ServeAsync(Socket client, CancellationToken ct)
     {
-        while (await TcpDoor.ReadHeadAsync(client, ct) is ({ Length: > 0 } head, var rest))
+        while (await TcpDoor.ReadRequestAsync(client, ct) is ({ Length: > 0 } head, _))
         {
-            await SkipBodyAsync(client, head, rest.Length, ct);
             await TcpDoor.SendAsync(client, answer(head[..head.IndexOf("\r\n", StringComparison.Ordinal)]), ct);
             if (Cuts)
                 return;
         }
-    }
-
-    private static async Task SkipBodyAsync(Socket client, string head, int received, CancellationToken ct)
-    {
-        if (head.Contains("\r\nExpect:", StringComparison.OrdinalIgnoreCase))
-            await TcpDoor.SendAsync(client, "HTTP/1.1 100 Continue\r\n\r\n", ct);
-        var length = head.Split("\r\n").Select(header => header.Split(": "))
-            .Where(header => header[0].Equals("Content-Length", StringComparison.OrdinalIgnoreCase))
-            .Select(header => int.Parse(header[1], CultureInfo.InvariantCulture)).SingleOrDefault();
-        var buffer = new byte[65536];
-        // To read nothing would be to wait for the next request.
-        while (received < length)
-            received += await client.ReceiveAsync(buffer, ct) is > 0 and var count
-                ? count : throw new SocketException((int)SocketError.ConnectionReset);
     }
 
     public void Dispose() => door.Dispose();

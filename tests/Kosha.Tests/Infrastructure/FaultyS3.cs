@@ -84,18 +84,7 @@ public sealed class FaultyS3 : IDisposable
             Interlocked.Increment(ref met);
         if (await AnswersItselfAsync(now, client, head, ct))
             return;
-        using var target = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        await target.ConnectAsync(server.Host, server.Port, ct);
-        await TcpDoor.SendAsync(target, TcpDoor.AsLast(head), ct);
-        await TcpDoor.SendAsync(target, rest, ct);
-        var forward = TcpDoor.CopyAsync(client, target, ct);
-        var back = ReturnAsync(target, client, now, ct);
-        if (await Task.WhenAny(forward, back) == back && await back)
-        {
-            // The client has all of it and closes, too; to close before would be to reset.
-            client.Shutdown(SocketShutdown.Send);
-            await forward;
-        }
+        await TcpDoor.PassOnAsync(client, server, head, rest, (from, to, _) => ReturnAsync(from, to, now, ct), ct);
     }
 
     private async Task<bool> AnswersItselfAsync(S3Fault? now, Socket client, string head, CancellationToken ct)
@@ -111,9 +100,7 @@ public sealed class FaultyS3 : IDisposable
             case S3Fault.Error or S3Fault.SlowDown:
                 var answer = now == S3Fault.Error
                     ? CannedS3.Error(500, "InternalError") : CannedS3.Error(503, "SlowDown");
-                await TcpDoor.SendAsync(client, answer, ct);
-                client.Shutdown(SocketShutdown.Send);
-                await DrainAsync(client, ct);
+                await TcpDoor.AnswerAsync(client, answer, ct);
                 return true;
             case S3Fault.Stall:
                 await healed.Task;
@@ -123,16 +110,7 @@ public sealed class FaultyS3 : IDisposable
         }
     }
 
-    private static async Task DrainAsync(Socket client, CancellationToken ct)
-    {
-        var buffer = new byte[65536];
-        while (await client.ReceiveAsync(buffer, ct) > 0)
-        {
-        }
-    }
-
-    /// <summary>False if it was broken off.</summary>
-    private async Task<bool> ReturnAsync(Socket from, Socket to, S3Fault? now, CancellationToken ct)
+    private async Task ReturnAsync(Socket from, Socket to, S3Fault? now, CancellationToken ct)
     {
         var buffer = new byte[65536];
         var sent = 0L;
@@ -144,18 +122,15 @@ public sealed class FaultyS3 : IDisposable
             if (isMiddle && now is S3Fault.ResetWithin or S3Fault.StallWithin)
                 count = (int)(Middle - sent);
             await TcpDoor.SendAsync(to, buffer.AsMemory(0, count), ct);
-            if (isMiddle && now is S3Fault.StallWithin)
+            if (isMiddle && now is S3Fault.ResetWithin or S3Fault.StallWithin)
             {
-                await healed.Task;
-                return false;
-            }
-            if (isMiddle && now is S3Fault.ResetWithin)
-            {
+                if (now == S3Fault.StallWithin)
+                    await healed.Task;
+                // No end, and so no whole answer.
                 to.Close(timeout: 0);
-                return false;
+                return;
             }
         }
-        return true;
     }
 
     public void Dispose()

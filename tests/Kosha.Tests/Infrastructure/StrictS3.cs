@@ -28,21 +28,14 @@ public sealed class StrictS3 : IDisposable
 
     private async Task ServeAsync(Socket client, CancellationToken ct)
     {
-        var (head, _) = await TcpDoor.ReadHeadAsync(client, ct);
+        var (head, rest) = await TcpDoor.ReadHeadAsync(client, ct);
         if (head.Length == 0)
             return;
         heads.Enqueue(head);
         if (head.Contains("\r\nAuthorization:", StringComparison.OrdinalIgnoreCase))
-        {
-            await TcpDoor.SendAsync(
-                client, "HTTP/1.1 400 Only one auth mechanism allowed\r\nConnection: close\r\n\r\n", ct);
-            return;
-        }
-        using var target = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        await target.ConnectAsync(server.Host, server.Port, ct);
-        await TcpDoor.SendAsync(target, TcpDoor.AsLast(head), ct);
-        await TcpDoor.CopyAsync(target, client, ct);
-        client.Shutdown(SocketShutdown.Send);
+            await TcpDoor.AnswerAsync(client, CannedS3.Error(400, "InvalidArgument"), ct);
+        else
+            await TcpDoor.PassOnAsync(client, server, head, rest, TcpDoor.CopyAsync, ct);
     }
 
     public void Dispose() => door.Dispose();

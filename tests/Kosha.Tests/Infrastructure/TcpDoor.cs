@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -92,9 +93,59 @@ public sealed class TcpDoor : IDisposable
         return ("", []);
     }
 
-    /// <summary>A head that asks for the connection to be closed after the answer: no request passes unseen.</summary>
-    public static string AsLast(string head) =>
-        head.Replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n", StringComparison.Ordinal);
+    /// <summary>As <see cref="ReadHeadAsync"/>, with the whole body.</summary>
+    public static async Task<(string Head, byte[] Body)> ReadRequestAsync(Socket client, CancellationToken ct)
+    {
+        var (head, received) = await ReadHeadAsync(client, ct);
+        if (head.Contains("\r\nExpect:", StringComparison.OrdinalIgnoreCase))
+            await SendAsync(client, "HTTP/1.1 100 Continue\r\n\r\n", ct);
+        var body = new byte[head.Split("\r\n").Select(header => header.Split(": "))
+            .Where(header => header[0].Equals("Content-Length", StringComparison.OrdinalIgnoreCase))
+            .Select(header => int.Parse(header[1], CultureInfo.InvariantCulture)).SingleOrDefault()];
+        received.CopyTo(body, 0);
+        // To read nothing would be to wait for the next request.
+        for (var length = received.Length; length < body.Length;)
+            length += await client.ReceiveAsync(body.AsMemory(length), ct) is > 0 and var count
+                ? count : throw new SocketException((int)SocketError.ConnectionReset);
+        return (head, body);
+    }
+
+    /// <summary>The only answer on this connection, and the wait until the client has it and closes, too.</summary>
+    public static async Task AnswerAsync(Socket client, string answer, CancellationToken ct)
+    {
+        await SendAsync(client, answer, ct);
+        client.Shutdown(SocketShutdown.Send);
+        var buffer = new byte[65536];
+        while (await client.ReceiveAsync(buffer, ct) > 0)
+        {
+        }
+    }
+
+    /// <summary>Passes on a request whose head has been read, and its answer back; with it the connection ends.</summary>
+    /// <param name="client">Who asks.</param>
+    /// <param name="server">Who answers.</param>
+    /// <param name="head">Of the request.</param>
+    /// <param name="rest">What came with it.</param>
+    /// <param name="back">Passes the answer back, from the first to the second.</param>
+    /// <param name="ct">Ends it.</param>
+    public static async Task PassOnAsync(Socket client, Uri server, string head, byte[] rest,
+        Func<Socket, Socket, CancellationToken, Task> back, CancellationToken ct)
+    {
+        using var target = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await target.ConnectAsync(server.Host, server.Port, ct);
+        // One request a connection, so that none passes unseen.
+        await SendAsync(target,
+            head.Replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n", StringComparison.Ordinal), ct);
+        await SendAsync(target, rest, ct);
+        var forward = CopyAsync(client, target, ct);
+        var answer = back(target, client, ct);
+        if (await Task.WhenAny(forward, answer) != answer)
+            return;
+        await answer;
+        // The client has all of it and closes, too; to close before would be to reset.
+        client.Shutdown(SocketShutdown.Send);
+        await forward;
+    }
 
     public static async Task SendAsync(Socket to, ReadOnlyMemory<byte> bytes, CancellationToken ct)
     {
