@@ -121,7 +121,7 @@ public sealed class TcpDoor : IDisposable
         }
     }
 
-    /// <summary>Passes on a request whose head has been read, and its answer back; with it the connection ends.</summary>
+    /// <summary>Passes on a request whose head has been read, and its answer back; then the connection ends.</summary>
     /// <param name="client">Who asks.</param>
     /// <param name="server">Who answers.</param>
     /// <param name="head">Of the request.</param>
