@@ -134,6 +134,37 @@ public sealed class RedirectTests(KoshaWithLinks setup) : IClassFixture<KoshaWit
         }
     }
 
+    [Theory]
+    [InlineData("off", "rclone/v1.60.1-DEV", 200)]
+    [InlineData("known-clients", "rclone/v1.60.1-DEV", 307)]
+    [InlineData("known-clients", "something unknown", 200)]
+    [InlineData("always", "something unknown", 307)]
+    [InlineData("always", "davfs2/1.6.1 neon/0.32.4", 200)]
+    public async Task A_device_may_have_a_rule_of_its_own(string redirect, string userAgent, int status)
+    {
+        var added = await setup.Kosha.CommandAsync(
+            "app-password", "add", "admin", "--name", $"{redirect} {userAgent}", "--redirect", redirect);
+        added.MustSucceed();
+        using var device = setup.Kosha.Drive(new("admin", added.Output.Trim()));
+        (await device.GetAsync("large.bin", ("User-Agent", userAgent))).Must(status);
+
+        var url = (await device.PropfindAsync("large.bin", "0", LinkRequests.DownloadUrl))
+            .Must(207).Multistatus.Single.Value(LinkRequests.Name)!;
+        var origin = redirect == "off" ? device.Server : setup.Door.Url;
+        Assert.StartsWith(origin.AbsoluteUri, url, StringComparison.Ordinal);
+        var listed = (await setup.Kosha.CommandAsync("app-password", "list", "admin")).MustSucceed();
+        Assert.Contains($" {redirect}\n", listed.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_redirect_rule_that_there_is_not_is_refused()
+    {
+        var refused = await setup.Kosha.CommandAsync(
+            "app-password", "add", "admin", "--name", "x", "--redirect", "yes");
+        Assert.NotEqual(0, refused.ExitCode);
+        Assert.Contains("known-clients", refused.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_host_that_clients_would_give_their_password_is_never_the_target()
     {
