@@ -17,7 +17,8 @@ chmod 755 "$work"
 program=$(reachable_copy "$(pwd)/tests/Kosha.Tests/bin/Release/net10.0" "$work/program")
 dotnet=$(reachable_dotnet "$work/dotnet")
 
-set -- -noLogo -noColor -failSkips -reporter verbose -showLiveOutput -longRunning 300
+# Many tests wait most of the time, for a client that paces itself or a process that starts.
+set -- -noLogo -noColor -failSkips -reporter verbose -showLiveOutput -longRunning 300 -maxThreads 4
 [ -z "$only" ] || set -- "$@" -method "*$only*"
 {
   # The limit is for a test that hangs. In the foreground, because Ctrl-C must reach the tests.

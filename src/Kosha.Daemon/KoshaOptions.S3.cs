@@ -1,6 +1,5 @@
 using Kosha.Daemon.Configuration;
 using Kosha.Storage.Blobs;
-using Kosha.WebDav.Links;
 
 namespace Kosha.Daemon;
 
@@ -112,10 +111,10 @@ public sealed partial class KoshaOptions
             address.IsTls == (url.Scheme == "https") && address.Port == url.Port
             && ListenAddress.TryParse(url.GetLeftPart(UriPartial.Authority))?.Address.Equals(address.Address) == true))
             reader.Problem(S3 + "PublicEndpoint", $"{url} is Kosha's own address, not the store's.");
-        else if (PublicUrl is null && BlobsRedirect != RedirectMode.Off)
+        else if (PublicUrl is null)
             reader.Problem("PublicUrl", "Blobs:S3:PublicEndpoint needs it: clients carry their password on to a host "
                 + "of the same name, and behind a proxy Kosha does not know the name by which they call it. Write "
-                + "https://files.example.org, or set Blobs:Redirect=off.");
+                + "https://files.example.org.");
     }
 
     /// <summary>Letters and digits of ASCII, and some other characters.</summary>

@@ -1,8 +1,8 @@
 using System.Net;
 using Kosha.Daemon.Configuration;
 using Kosha.Daemon.Jobs;
+using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
-using Kosha.WebDav.Links;
 using Serilog.Events;
 
 namespace Kosha.Daemon;
@@ -119,8 +119,7 @@ public sealed partial class KoshaOptions
         var isS3 = reader.Choice("Blobs:Store", false, ("disk", false), ("s3", true));
         BlobsDirectory = ReadDirectory(reader, "Blobs:Directory", Path.Combine(DataDirectory, "blobs"));
         BlobsS3 = ReadS3(reader, isS3, PublicUrl);
-        BlobsRedirect = reader.Choice("Blobs:Redirect", RedirectMode.KnownClients, ("off", RedirectMode.Off),
-            ("known-clients", RedirectMode.KnownClients), ("always", RedirectMode.Always));
+        BlobsRedirect = reader.Choice("Blobs:Redirect", RedirectMode.KnownClients, RedirectModes.Names);
         BlobsRedirectMinBytes = reader.Number("Blobs:RedirectMinBytes", 8L << 20, 0, long.MaxValue);
         SpoolDirectory = ReadDirectory(reader, "Spool:Directory", Path.Combine(DataDirectory, "spool"));
         SpoolMaxBytes = reader.Number("Spool:MaxBytes", 64L << 30, 1 << 20, long.MaxValue);

@@ -1,4 +1,4 @@
-using Kosha.WebDav.Links;
+using Kosha.Storage.Accounts;
 
 namespace Kosha.WebDav;
 
@@ -26,7 +26,10 @@ public sealed record WebDavOptions
     /// </summary>
     public Func<long?>? FreeBytes { get; init; }
 
-    /// <summary>Whose GET is answered with a redirect to the blob store, where clients reach that.</summary>
+    /// <summary>
+    /// Whose GET is answered with a redirect to the blob store, where clients reach that, unless an app password says
+    /// otherwise for its device.
+    /// </summary>
     public RedirectMode Redirect { get; init; } = RedirectMode.KnownClients;
 
     /// <summary>Smaller files are never redirected: they lose more by a second round trip than they win.</summary>

@@ -23,12 +23,20 @@ internal static class AppPasswordCommands
     {
         var user = User();
         var name = new Option<string>("--name") { Description = "What it is for, such as 'laptop'.", Required = true };
-        var command = new Command("add", "Make an app password and print it, once.") { user, name };
+        var redirect = new Option<string?>("--redirect")
+        {
+            Description = "Whether this device may be sent to S3 for bytes; without it as 'Blobs:Redirect' says.",
+        };
+        redirect.AcceptOnlyFromAmong([.. RedirectModes.Names.Select(mode => mode.Name)]);
+        var command = new Command("add", "Make an app password and print it, once.") { user, name, redirect };
         command.SetAction((parsed, _) => line.RunAsync("kosha app-password add", async (installation, ct) =>
         {
             var secret = AppPasswordSecret.New();
+            RedirectMode? mode = parsed.GetValue(redirect) is { } given
+                ? RedirectModes.Names.First(mode => mode.Name == given).Value
+                : null;
             await new AppPasswordTable(installation.Database).AddAsync(parsed.GetRequiredValue(user),
-                parsed.GetRequiredValue(name), AppPasswordSecret.HashOfNew(secret), ct);
+                parsed.GetRequiredValue(name), AppPasswordSecret.HashOfNew(secret), mode, ct);
             await Console.Out.WriteLineAsync(secret);
         }));
         return command;
@@ -41,9 +49,10 @@ internal static class AppPasswordCommands
         command.SetAction((parsed, _) => line.RunAsync("kosha app-password list", async (installation, ct) =>
         {
             var rows = await new AppPasswordTable(installation.Database).ListAsync(parsed.GetRequiredValue(user), ct);
-            TextTable.Write(Console.Out, ["ID", "NAME", "CREATED", "LAST USED"], rows.Select(row => new[]
+            TextTable.Write(Console.Out, ["ID", "NAME", "CREATED", "LAST USED", "REDIRECT"], rows.Select(row => new[]
             {
                 row.Id.ToString(CultureInfo.InvariantCulture), row.Label, Date(row.CreatedAt), Date(row.LastUsedAt),
+                row.Redirect ?? "as set",
             }));
         }));
         return command;

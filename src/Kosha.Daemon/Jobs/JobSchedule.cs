@@ -118,8 +118,16 @@ internal sealed partial class JobSchedule(
             // Quartz itself tells them only when the last request has ended.
             using var stopping = CancellationTokenSource.CreateLinkedTokenSource(
                 cancellationToken, lifetime.ApplicationStopping);
-            if (Job.All.FirstOrDefault(job => job.Name == context.JobDetail.Key.Name) is { } known)
+            if (Job.All.FirstOrDefault(job => job.Name == context.JobDetail.Key.Name) is not { } known)
+                return;
+            try
+            {
                 await runs.RunAsync(known, stopping.Token);
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                // The history says so; to Quartz it would be an error.
+            }
         }
     }
 }

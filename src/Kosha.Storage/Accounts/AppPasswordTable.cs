@@ -17,6 +17,9 @@ public sealed record AppPasswordRow
 
     /// <summary>Right to about a minute.</summary>
     public DateTime? LastUsedAt { get; init; }
+
+    /// <summary>As it was said when the password was made; null: as the daemon's setting.</summary>
+    public string? Redirect { get; init; }
 }
 
 /// <summary>The table <c>app_passwords</c>: random secrets, one for each device, stored as their SHA-256.</summary>
@@ -29,7 +32,8 @@ public sealed class AppPasswordTable(Database database)
         """;
 
     private const string SqlAdd = """
-        insert into app_passwords (user_id, label, secret_hash) values (@userId, @label, @secretHash)
+        insert into app_passwords (user_id, label, secret_hash, redirect)
+        values (@userId, @label, @secretHash, @redirect)
         on conflict (user_id, label) do nothing
         returning id
         """;
@@ -41,7 +45,8 @@ public sealed class AppPasswordTable(Database database)
     /// <see cref="StorageFault.NotFound"/>, <see cref="StorageFault.InvalidValue"/>,
     /// <see cref="StorageFault.AlreadyExists"/>.
     /// </exception>
-    public Task<long> AddAsync(string user, string label, byte[] secretHash, CancellationToken ct)
+    public Task<long> AddAsync(
+        string user, string label, byte[] secretHash, RedirectMode? redirect, CancellationToken ct)
     {
         if (label.EnumerateRunes().Count() is 0 or > MaxLabelLength || label.Any(char.IsControl))
             throw new StorageException(StorageFault.InvalidValue,
@@ -52,14 +57,15 @@ public sealed class AppPasswordTable(Database database)
             var connection = transaction.Connection!;
             var userId = await connection.ExecuteScalarAsync<long?>(SqlUserId, new { user }, transaction)
                 ?? throw NoUser(user);
-            return await connection.ExecuteScalarAsync<long?>(SqlAdd, new { userId, label, secretHash }, transaction)
+            return await connection.ExecuteScalarAsync<long?>(
+                SqlAdd, new { userId, label, secretHash, redirect = redirect?.ToName() }, transaction)
                 ?? throw new StorageException(StorageFault.AlreadyExists,
                     $"'{user}' has an app password '{label}' already. Choose another name, or revoke that one.");
         }, ct);
     }
 
     private const string SqlList = """
-        select id, label, created_at, last_used_at from app_passwords where user_id = @userId order by id
+        select id, label, created_at, last_used_at, redirect from app_passwords where user_id = @userId order by id
         """;
 
     /// <summary>The app passwords of the user of this name or email, oldest first.</summary>
@@ -100,7 +106,7 @@ public sealed class AppPasswordTable(Database database)
     }
 
     private const string SqlFind = """
-        select u.id as user_id, u.credential_stamp, a.id as app_password_id
+        select u.id as user_id, u.credential_stamp, a.id as app_password_id, replace(a.redirect, '-', '') as redirect
         from app_passwords a join users u on u.id = a.user_id
         where a.secret_hash = @secretHash and u.disabled_at is null
           and (lower(u.username) = lower(@name) or lower(u.email) = lower(@name))

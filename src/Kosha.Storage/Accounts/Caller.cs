@@ -8,7 +8,9 @@ namespace Kosha.Storage.Accounts;
 /// <param name="CredentialStamp"><c>users.credential_stamp</c> when the account's own password was verified.</param>
 /// <param name="AppPasswordId">The app password that was used; the stamp then means nothing. Null: the account's
 /// own.</param>
-public sealed record Caller(long UserId, Guid CredentialStamp, long? AppPasswordId = null)
+/// <param name="Redirect">What the app password says of redirects; null: as the daemon's setting.</param>
+public sealed record Caller(
+    long UserId, Guid CredentialStamp, long? AppPasswordId = null, RedirectMode? Redirect = null)
 {
     /// <summary>The one predicate for "the credential still holds", on a row u of <c>users</c>.</summary>
     internal const string Holds = """

@@ -14,20 +14,23 @@ internal sealed class ContentLinks(Vault vault, LinkSigner signer, TimeProvider 
     private readonly RedirectPolicy policy = new(options);
 
     /// <summary>Where to send this request for the file's bytes; null: nowhere, the drive sends them.</summary>
-    public async ValueTask<Uri?> FindRedirectAsync(HttpRequest request, FileNode file) =>
-        policy.Applies(request, file.Size) ? await FindStoreLinkAsync(request, file) : null;
+    public async ValueTask<Uri?> FindRedirectAsync(DavRequest request, FileNode file) =>
+        policy.Applies(request.Http.Request, file.Size, request.Caller.Redirect)
+            ? await FindStoreLinkAsync(request.Http.Request, file)
+            : null;
 
     /// <summary>An absolute URL, percent-encoded; null for a folder and for a file that cannot be read.</summary>
-    public async ValueTask<string?> FindUrlAsync(HttpRequest request, FileNode file)
+    public async ValueTask<string?> FindUrlAsync(DavRequest request, FileNode file)
     {
         if (file.IsFolder || file.IsDamaged)
             return null;
-        if (!policy.IsOff && await FindStoreLinkAsync(request, file) is { } link)
+        var http = request.Http.Request;
+        if (!policy.IsOff(request.Caller.Redirect) && await FindStoreLinkAsync(http, file) is { } link)
             return link.OriginalString;
         var token = new LinkToken(
             file.ObjectKey ?? "", file.Size, ContentHeaders.Of(file), time.GetUtcNow() + options.LinkLifetime);
         var origin = options.PublicUrl?.GetLeftPart(UriPartial.Authority)
-            ?? $"{request.Scheme}://{request.Host.ToUriComponent()}";
+            ?? $"{http.Scheme}://{http.Host.ToUriComponent()}";
         return $"{origin}{LinkEndpoint.Prefix}/{signer.Sign(token)}";
     }
 

@@ -1,19 +1,8 @@
 using System.Globalization;
+using Kosha.Storage.Accounts;
 using Microsoft.AspNetCore.Http;
 
 namespace Kosha.WebDav.Links;
-
-/// <summary>Who is sent to the store for bytes that the drive could send itself.</summary>
-public enum RedirectMode
-{
-    Off,
-
-    /// <summary>Clients that are known to follow, and to leave their password behind.</summary>
-    KnownClients,
-
-    /// <summary>Also unknown ones; those known to break get bytes all the same.</summary>
-    Always,
-}
 
 /// <summary>
 /// Which GET is answered with a redirect, and where a link may lead. WebDAV clients are not prepared for redirects
@@ -57,26 +46,25 @@ internal sealed class RedirectPolicy(WebDavOptions options)
     private static readonly string[] ConditionHeaders =
         ["Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If"];
 
-    public bool IsOff => options.Redirect == RedirectMode.Off;
+    /// <param name="own">What the credential of the request says; null: as the setting.</param>
+    public bool IsOff(RedirectMode? own) => (own ?? options.Redirect) == RedirectMode.Off;
 
     /// <summary>
     /// Whether this request for a file of <paramref name="size"/> bytes may be redirected: a plain GET for all of it.
     /// A client with a condition or a range keeps validators of the drive, which the store does not know; an app in a
     /// browser (Origin) would need the store to allow it.
     /// </summary>
-    public bool Applies(HttpRequest request, long size) => !IsOff
+    public bool Applies(HttpRequest request, long size, RedirectMode? own = null) => !IsOff(own)
         && size >= options.RedirectMinBytes
         && HttpMethods.IsGet(request.Method)
         && !request.Headers.ContainsKey("Origin")
         && !Array.Exists(ConditionHeaders, request.Headers.ContainsKey)
-        && Follows(request.Headers.UserAgent.ToString());
+        && Follows(request.Headers.UserAgent.ToString(), own ?? options.Redirect);
 
-    private bool Follows(string userAgent)
+    private static bool Follows(string userAgent, RedirectMode mode)
     {
         var agent = Array.Find(Agents, agent => userAgent.Contains(agent.Mark, StringComparison.OrdinalIgnoreCase));
-        return agent is null
-            ? options.Redirect == RedirectMode.Always
-            : options.Redirect >= agent.From && IsRecent(userAgent, agent);
+        return agent is null ? mode == RedirectMode.Always : mode >= agent.From && IsRecent(userAgent, agent);
     }
 
     private static bool IsRecent(string userAgent, Agent agent)

@@ -57,7 +57,7 @@ internal sealed class FolderListing(
                 entry.Node = child;
                 entry.Locks = LocksOf(child, folder, locksOfChildren);
                 if (selection.NeedsDownloadUrl)
-                    entry.DownloadUrl = await links.FindUrlAsync(request.Http.Request, child);
+                    entry.DownloadUrl = await links.FindUrlAsync(request, child);
                 WriteChild(folder.Href, entry);
                 if (isDeep && child.IsFolder)
                     pending.Enqueue(new(child.Id, folder.Path, folder.Href, child.Name, Deep(entry.Locks)));

@@ -24,7 +24,7 @@ internal sealed class Get(NodeTree tree, Vault vault, ContentLinks links)
             await new FolderIndex(tree).AnswerAsync(request, node);
         else if (status == StatusCodes.Status304NotModified)
             AnswerNotModified(request.Response, node);
-        else if (await links.FindRedirectAsync(request.Http.Request, node) is { } target)
+        else if (await links.FindRedirectAsync(request, node) is { } target)
             Redirect(request.Response, target);
         else
             await AnswerFileAsync(request, node);

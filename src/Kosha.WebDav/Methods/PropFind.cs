@@ -32,7 +32,7 @@ internal sealed class PropFind(
             Locks = found.Locks,
             Now = time.GetUtcNow().UtcDateTime,
             Quota = await FindQuotaAsync(request, selection, node),
-            DownloadUrl = selection.NeedsDownloadUrl ? await links.FindUrlAsync(request.Http.Request, node) : null,
+            DownloadUrl = selection.NeedsDownloadUrl ? await links.FindUrlAsync(request, node) : null,
         };
         request.Response.StatusCode = StatusCodes.Status207MultiStatus;
         using var output = new XmlOutput(request.Response);

@@ -54,26 +54,34 @@ public sealed class RedirectTests(KoshaWithLinks setup) : IClassFixture<KoshaWit
         setup.Door.Forget();
     }
 
-    private async Task<byte[]> CurlAsync(params string[] options)
+    private async Task<byte[]> CurlAsync(string options, TestUser user)
     {
         var file = setup.Kosha.Folder["by-curl"];
-        (await Tool.RunAsync("curl", ["-sSf", .. options, "-u", $"{drive.User.Name}:{drive.User.Password}", "-o", file,
-            drive.UrlOf("large.bin")])).MustSucceed();
+        (await Tool.RunAsync("curl", options, "-u", $"{user.Name}:{user.Password}", "-o", file,
+            drive.UrlOf("large.bin"))).MustSucceed();
         return await File.ReadAllBytesAsync(file);
+    }
+
+    private async Task<TestUser> NewDeviceAsync(string name, string redirect)
+    {
+        var added = await setup.Kosha.CommandAsync(
+            "app-password", "add", "admin", "--name", name, "--redirect", redirect);
+        return new("admin", added.MustSucceed().Output.Trim());
     }
 
     [Fact]
     public async Task Curl_that_is_told_to_follow_leaves_its_password_behind()
     {
+        var device = await NewDeviceAsync("curl", "always");
         setup.Door.Forget();
-        // Under a name that is redirected here.
-        Assert.Equal(setup.Large, await CurlAsync("--location", "--user-agent", AsRclone.Item2));
+        Assert.Equal(setup.Large, await CurlAsync("-sSfL", device));
         NoPasswordCame();
     }
 
     /// <summary>It would take the redirect for an empty file, and say that all went well.</summary>
     [Fact]
-    public async Task Curl_that_is_not_told_to_follow_gets_bytes() => Assert.Equal(setup.Large, await CurlAsync());
+    public async Task Curl_that_is_not_told_to_follow_gets_bytes() =>
+        Assert.Equal(setup.Large, await CurlAsync("-sSf", drive.User));
 
     [Fact]
     public async Task Rclone_follows_and_leaves_its_password_behind()
@@ -143,6 +151,34 @@ public sealed class RedirectTests(KoshaWithLinks setup) : IClassFixture<KoshaWit
             Assert.StartsWith(setup.Door.Url.AbsoluteUri, url, StringComparison.Ordinal);
             Assert.Equal(content, await http.GetByteArrayAsync(new Uri(url)));
         }
+    }
+
+    [Theory]
+    [InlineData("off", "rclone/v1.60.1-DEV", 200)]
+    [InlineData("known-clients", "rclone/v1.60.1-DEV", 307)]
+    [InlineData("known-clients", "something unknown", 200)]
+    [InlineData("always", "something unknown", 307)]
+    [InlineData("always", "davfs2/1.6.1 neon/0.32.4", 200)]
+    public async Task A_device_may_have_a_rule_of_its_own(string redirect, string userAgent, int status)
+    {
+        using var device = setup.Kosha.Drive(await NewDeviceAsync($"{redirect} {userAgent}", redirect));
+        (await device.GetAsync("large.bin", ("User-Agent", userAgent))).Must(status);
+
+        var url = (await device.PropfindAsync("large.bin", "0", LinkRequests.DownloadUrl))
+            .Must(207).Multistatus.Single.Value(LinkRequests.Name)!;
+        var origin = redirect == "off" ? new(KoshaWithLinks.PublicUrl) : setup.Door.Url;
+        Assert.StartsWith(origin.AbsoluteUri, url, StringComparison.Ordinal);
+        var listed = (await setup.Kosha.CommandAsync("app-password", "list", "admin")).MustSucceed();
+        Assert.Contains($" {redirect}\n", listed.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_redirect_rule_that_there_is_not_is_refused()
+    {
+        var refused = await setup.Kosha.CommandAsync(
+            "app-password", "add", "admin", "--name", "x", "--redirect", "yes");
+        Assert.NotEqual(0, refused.ExitCode);
+        Assert.Contains("known-clients", refused.Error, StringComparison.Ordinal);
     }
 
     [Fact]

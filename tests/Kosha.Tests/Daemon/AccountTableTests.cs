@@ -113,8 +113,8 @@ public sealed class AccountTableTests(SharedPostgres postgres) : IAsyncLifetime
         await users.AddAsync(new("jo", "hash"), None);
         var appPasswords = new AppPasswordTable(database);
         byte[] phone = new byte[32], laptop = [1, .. new byte[31]];
-        await appPasswords.AddAsync("jo", "phone", phone, None);
-        await appPasswords.AddAsync("jo", "laptop", laptop, None);
+        await appPasswords.AddAsync("jo", "phone", phone, redirect: null, None);
+        await appPasswords.AddAsync("jo", "laptop", laptop, redirect: null, None);
         var own = await CallerAsync();
         var onPhone = (await appPasswords.FindAsync("jo", phone, None))!;
         var onLaptop = (await appPasswords.FindAsync("jo", laptop, None))!;
@@ -137,11 +137,13 @@ public sealed class AccountTableTests(SharedPostgres postgres) : IAsyncLifetime
         await users.AddAsync(new("jo", "hash") { Email = "jo@x.org" }, None);
         await users.AddAsync(new("al", "hash"), None);
         var (first, second) = (new byte[32], Enumerable.Repeat((byte)1, 32).ToArray());
-        var id = await table.AddAsync("jo", "phone", first, None);
-        await table.AddAsync("jo@x.org", "laptop", second, None);
-        await RefusedAsync(StorageFault.AlreadyExists, () => table.AddAsync("jo", "phone", new byte[32], None));
-        await RefusedAsync(StorageFault.InvalidValue, () => table.AddAsync("jo", "", new byte[32], None));
-        await RefusedAsync(StorageFault.NotFound, () => table.AddAsync("nobody", "x", new byte[32], None));
+        var id = await table.AddAsync("jo", "phone", first, redirect: null, None);
+        await table.AddAsync("jo@x.org", "laptop", second, redirect: null, None);
+        Task AddAsync(string user, string label) =>
+            table.AddAsync(user, label, new byte[32], redirect: null, None);
+        await RefusedAsync(StorageFault.AlreadyExists, () => AddAsync("jo", "phone"));
+        await RefusedAsync(StorageFault.InvalidValue, () => AddAsync("jo", ""));
+        await RefusedAsync(StorageFault.NotFound, () => AddAsync("nobody", "x"));
         Assert.NotNull(await table.FindAsync("JO", first, None));
         Assert.NotNull(await table.FindAsync("jo@x.org", first, None));
         Assert.Null(await table.FindAsync("al", first, None));

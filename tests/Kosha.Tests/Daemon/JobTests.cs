@@ -1,3 +1,4 @@
+using Dapper;
 using Kosha.Tests.Infrastructure;
 using Npgsql;
 using Xunit;
@@ -51,6 +52,22 @@ public sealed class JobTests(SharedPostgres postgres)
         Assert.Equal(0L, await SqlAsync<long>(
             database, "select count(*) from job_runs where outcome not in ('done', 'running')"));
         await other.StopAsync();
+        await kosha.StopAsync();
+        Assert.DoesNotContain(" ERR ", kosha.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_stop_in_the_middle_of_a_job_is_no_error()
+    {
+        var database = await (await postgres.Durable).NewEmptyDatabaseAsync();
+        await using var kosha = await KoshaProcess.StartNewAsync(
+            [("Database:ConnectionString", database), ("Jobs:purge:Cron", EverySecond)]);
+        await using var connection = new NpgsqlConnection(database);
+        await connection.OpenAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await connection.ExecuteAsync("lock table job_runs", transaction: transaction);
+        await Eventually.TrueAsync("a job waits", async () => await SqlAsync<long>(
+            database, "select count(*) from pg_locks where relation = 'job_runs'::regclass and not granted") > 0);
         await kosha.StopAsync();
         Assert.DoesNotContain(" ERR ", kosha.Output, StringComparison.Ordinal);
     }

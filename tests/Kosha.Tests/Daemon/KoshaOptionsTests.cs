@@ -1,7 +1,7 @@
 using Kosha.Daemon;
 using Kosha.Daemon.Configuration;
+using Kosha.Storage.Accounts;
 using Kosha.Tests.Infrastructure;
-using Kosha.WebDav.Links;
 using Serilog.Events;
 using Xunit;
 
@@ -187,13 +187,12 @@ public sealed class KoshaOptionsTests
     }
 
     [Theory]
-    [InlineData("", true)]
     [InlineData("--Blobs:Redirect=always", true)]
-    [InlineData("--Blobs:Redirect=off", false)]
+    [InlineData("--Blobs:Redirect=off", true)]
     [InlineData("--PublicUrl=https://files.example.org", false)]
     public void Who_sends_clients_to_the_store_says_where_they_come_from(string setting, bool isRefused) => Refused(
         Read("--Blobs:Store=s3", "--Blobs:S3:Bucket=files", "--Blobs:S3:PublicEndpoint=https://s3.example.net",
-            setting.Length > 0 ? setting : "--Log:Level=debug"),
+            setting),
         isRefused ? ["PublicUrl: Blobs:S3:PublicEndpoint needs it"] : []);
 
     [Theory]

@@ -1,3 +1,4 @@
+using Kosha.Storage.Accounts;
 using Kosha.WebDav;
 using Kosha.WebDav.Links;
 using Microsoft.AspNetCore.Http;
