@@ -102,9 +102,15 @@ public sealed class Peer : IAsyncDisposable
         KoshaProgram, "serve", $"--DataDirectory={place}/data", $"--Http:Listen=http://127.0.0.1:{port}",
         $"--Admin:Password={KoshaPassword}", .. settings]);
 
-    private static ProcessStartInfo StartRclone(int port, params string[] what) => Info("rclone", [
-        "serve", "webdav", "--config", "/dev/null", "--addr", $"127.0.0.1:{port}", "--user", User, "--pass", Password,
-        .. what]);
+    private static ProcessStartInfo StartRclone(int port, params string[] what)
+    {
+        var start = Info("rclone", [
+            "serve", "webdav", "--config", "/dev/null", "--addr", $"127.0.0.1:{port}", "--user", User,
+            "--pass", Password, .. what]);
+        // Its S3 client does not start with one.
+        start.Environment.Remove("AWS_CA_BUNDLE");
+        return start;
+    }
 
     private static string KoshaProgram => Environment.GetEnvironmentVariable("KOSHA_BENCH_PROGRAM")
         ?? throw new InvalidOperationException("KOSHA_BENCH_PROGRAM must name kosha.dll; tests/bench.sh does it.");
