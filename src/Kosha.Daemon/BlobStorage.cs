@@ -1,3 +1,4 @@
+using Kosha.Daemon.EmbeddedPostgres;
 using Kosha.Storage;
 using Kosha.Storage.Blobs;
 
@@ -45,6 +46,8 @@ internal static class BlobStorage
             return (null, null);
         try
         {
+            if (await WillBeCreatedAsync(options, options.BlobsS3, ct))
+                return (null, new(["It is not there yet: the first start creates it, if its key may."], [], []));
             using var store = await OpenAsync(options, ct);
             return (null, await ((S3BlobStore)store).ReportAsync(ct));
         }
@@ -52,6 +55,28 @@ internal static class BlobStorage
         {
             return (e.Message, null);
         }
+    }
+
+    private static async Task<bool> WillBeCreatedAsync(KoshaOptions options, S3StoreOptions s3, CancellationToken ct)
+    {
+        using var bucket = new S3BlobStore(s3, TimeProvider.System);
+        try
+        {
+            return !await bucket.IsThereAsync(ct) && await IsFirstStartAsync(options, ct);
+        }
+        catch (StorageException)
+        {
+            // Whoever opens the store says why it cannot be used.
+            return false;
+        }
+    }
+
+    private static async Task<bool> IsFirstStartAsync(KoshaOptions options, CancellationToken ct)
+    {
+        if (options.DatabaseConnectionString is null)
+            return PostgresCluster.Major(options.DataDirectory) is null;
+        await using var database = new Database(options.DatabaseConnectionString, options.DatabaseTransactionPooler);
+        return !await new InstallationTable(database).HasStoreAsync(ct);
     }
 
     /// <summary>For the start of a daemon: what its store can do, what would do harm and what it lacks.</summary>

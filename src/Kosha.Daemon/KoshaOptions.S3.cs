@@ -100,13 +100,21 @@ public sealed partial class KoshaOptions
             problem("KmsKey", "it needs Blobs:S3:ServerSideEncryption=aws:kms.");
     }
 
-    /// <summary>Clients would be sent back to Kosha, with their credentials.</summary>
+    /// <summary>
+    /// Clients would be sent back to Kosha, or to a host to which they carry their credentials.
+    /// </summary>
     private void CheckPublicEndpoint(SettingsReader reader)
     {
-        if (BlobsS3?.PublicEndpoint is { } url && (url == PublicUrl || HttpListen.Any(address =>
+        if (BlobsS3?.PublicEndpoint is not { } url)
+            return;
+        if (url == PublicUrl || HttpListen.Any(address =>
             address.IsTls == (url.Scheme == "https") && address.Port == url.Port
-            && ListenAddress.TryParse(url.GetLeftPart(UriPartial.Authority))?.Address.Equals(address.Address) == true)))
+            && ListenAddress.TryParse(url.GetLeftPart(UriPartial.Authority))?.Address.Equals(address.Address) == true))
             reader.Problem(S3 + "PublicEndpoint", $"{url} is Kosha's own address, not the store's.");
+        else if (PublicUrl is null)
+            reader.Problem("PublicUrl", "Blobs:S3:PublicEndpoint needs it: clients carry their password on to a host "
+                + "of the same name, and behind a proxy Kosha does not know the name by which they call it. Write "
+                + "https://files.example.org.");
     }
 
     /// <summary>Letters and digits of ASCII, and some other characters.</summary>

@@ -134,7 +134,7 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
         if (file.IsDamaged || file.ObjectKey is null)
             throw new StorageException(StorageFault.Damaged,
                 $"The stored bytes of '{file.Name}' are damaged. Upload the same file again to heal every copy of it.");
-        return store.OpenAsync(file.ObjectKey, offset, length, ct);
+        return store.OpenAsync(file.ObjectKey, new(offset, length, file.Size), ct);
     }
 
     /// <summary>
@@ -146,12 +146,20 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
             ? Task.FromResult<Uri?>(null)
             : store.FindLinkAsync(file.ObjectKey, content, lifetime, ct);
 
-    /// <summary>Whether the object that a link names still holds a content that is not known to be damaged.</summary>
-    public Task<bool> HasAsync(string objectKey, CancellationToken ct) => blobs.IsReadableAsync(objectKey, ct);
+    /// <summary>
+    /// Whether the object that a link names still holds a content. Faults: Damaged, Unavailable.
+    /// </summary>
+    public async Task<bool> HasAsync(string objectKey, CancellationToken ct) =>
+        await blobs.FindStateAsync(objectKey, ct) switch
+        {
+            "live" or "condemned" => true,
+            "damaged" => throw new StorageException(StorageFault.Damaged, $"The object {objectKey} is damaged."),
+            _ => false,
+        };
 
     /// <summary>
     /// As <see cref="OpenAsync(FileNode, long, long, CancellationToken)"/>, of an object that a link names.
     /// </summary>
-    public Task<Stream> OpenAsync(string objectKey, long offset, long length, CancellationToken ct) =>
-        store.OpenAsync(objectKey, offset, length, ct);
+    public Task<Stream> OpenAsync(string objectKey, BlobPart part, CancellationToken ct) =>
+        store.OpenAsync(objectKey, part, ct);
 }

@@ -16,7 +16,7 @@ public sealed record WebDavOptions
 
     /// <summary>
     /// The address by which clients know this server, if a proxy does not pass their Host header on. A Destination
-    /// with this host is then accepted beside one with the host of the request.
+    /// with this host is then accepted beside one with the host of the request. Without it nobody is redirected.
     /// </summary>
     public Uri? PublicUrl { get; init; }
 

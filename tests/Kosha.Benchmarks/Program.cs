@@ -6,11 +6,13 @@ using Kosha.Benchmarks.Workloads;
 // Every workload runs on every server in turn, round after round, and each round begins with another server: what the
 // machine does beside the benchmark then troubles all of them alike. Round 0 warms all of them up and is not counted: a
 // server in use is warm.
-var peers = Words("peers", [.. Peer.Compared]);
-var groups = Words("workloads", [.. Workload.All.Select(workload => workload.Group).Distinct()]);
+var groups = Words("workloads",
+    [.. Workload.All.Select(workload => workload.Group).Distinct().Where(group => group != InS3.Group)]);
+var isInS3 = groups.Contains(InS3.Group);
+var peers = Words("peers", [.. isInS3 ? Peer.InS3 : Peer.Compared]);
 var rounds = int.Parse(Word("rounds", "5"), CultureInfo.InvariantCulture);
 var limit = TimeSpan.FromSeconds(double.Parse(Word("seconds", "1"), CultureInfo.InvariantCulture));
-var bigBytes = long.Parse(Word("mib", "1024"), CultureInfo.InvariantCulture) << 20;
+var bigBytes = long.Parse(Word("mib", isInS3 ? "128" : "1024"), CultureInfo.InvariantCulture) << 20;
 
 var report = new Report(peers);
 var running = new List<Peer>();

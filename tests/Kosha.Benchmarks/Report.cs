@@ -9,6 +9,9 @@ public sealed class Report(IReadOnlyList<string> peers)
 {
     private readonly Dictionary<(Workload Workload, string Peer), List<Measurement>> all = [];
 
+    /// <summary>With which the others are compared.</summary>
+    private readonly string? kosha = peers.FirstOrDefault(Peer.IsKosha);
+
     public void Add(Workload workload, string peer, Measurement measurement)
     {
         if (!all.TryGetValue((workload, peer), out var list))
@@ -19,8 +22,10 @@ public sealed class Report(IReadOnlyList<string> peers)
     public void Print(TextWriter output, int rounds)
     {
         output.WriteLine($"\n{rounds} rounds, one server after the other in each, on {Environment.ProcessorCount} "
-            + "processors shared by server, client and Postgres. Only Kosha makes every write durable (fsync) "
-            + "before it answers; the others can lose what they have acknowledged.");
+            + "processors shared by server, client and Postgres. " + (peers.Any(Peer.InS3.Contains)
+                ? "All keep their bytes in one S3 server on the same machine, whose processor time is not counted here."
+                : "Only Kosha makes every write durable (fsync) before it answers; the others can lose what they have "
+                    + "acknowledged."));
         var workloads = all.Keys.Select(key => key.Workload).Distinct().ToList();
         Print(output, workloads, "Medians: operations a second, MB/s, or seconds. 'x' above 1: Kosha is ahead",
             (workload, peer) => Figure(workload, peer) is { } figure ? Text(figure) + Ratio(workload, peer) : "fails");
@@ -62,7 +67,8 @@ public sealed class Report(IReadOnlyList<string> peers)
 
     private string Ratio(Workload workload, string peer)
     {
-        if (peer == "kosha" || Figure(workload, "kosha") is not { } own || Figure(workload, peer) is not { } other)
+        if (kosha is null || peer == kosha || Figure(workload, kosha) is not { } own
+            || Figure(workload, peer) is not { } other)
             return "";
         var ratio = workload.Unit == Unit.Seconds ? other / own : own / other;
         return string.Create(CultureInfo.InvariantCulture, $" ({ratio:0.00}x)");

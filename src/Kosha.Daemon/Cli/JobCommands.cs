@@ -24,17 +24,19 @@ internal static class JobCommands
         {
             var runs = await new JobRunTable(installation.Database).LastAsync(Job.All.Select(job => job.Name), ct);
             var last = runs.ToDictionary(run => run.Job);
+            var schedules = await new ScheduleTable(installation.Database).FindAllAsync(ct);
             TextTable.Write(Console.Out, ["job", "schedule", "next", "last", "outcome", "what it does"],
-                Job.All.Select(job => Row(job, line.Options.Jobs[job.Name], last.GetValueOrDefault(job.Name))));
+                Job.All.Select(job => Row(
+                    job, schedules?.Find(stored => stored.Job == job.Name), last.GetValueOrDefault(job.Name))));
+            if (schedules is null)
+                await Console.Out.WriteLineAsync("Nothing is scheduled yet: that begins with the first 'kosha serve'.");
         }));
         return command;
     }
 
-    private static string[] Row(Job job, JobTimes times, JobRun? last) =>
+    private static string[] Row(Job job, StoredSchedule? schedule, JobRun? last) =>
     [
-        job.Name, times.Enabled ? times.Cron : "off",
-        Say(JobSchedule.NextAfter(times, DateTimeOffset.UtcNow)?.UtcDateTime),
-        Say(last?.StartedAt), last?.Outcome ?? "-", job.What,
+        job.Name, schedule?.Cron ?? "off", Say(schedule?.NextAt), Say(last?.StartedAt), last?.Outcome ?? "-", job.What,
     ];
 
     private static Command Run(CommandLine line)

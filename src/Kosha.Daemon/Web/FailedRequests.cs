@@ -51,6 +51,7 @@ internal sealed partial class FailedRequests(RequestDelegate next, ILogger<Faile
         {
             BadHttpRequestException bad => (bad.StatusCode, "The request is not valid HTTP."),
             StorageException { Fault: StorageFault.Unavailable } fault => (503, fault.Message),
+            StorageException { Fault: StorageFault.Damaged } => (500, "The stored bytes are missing or damaged."),
             _ => (500, "Something went wrong inside Kosha; its log says what."),
         };
         context.Response.Clear();
@@ -78,12 +79,18 @@ internal sealed partial class FailedRequests(RequestDelegate next, ILogger<Faile
             429 => LogLevel.Information,
             _ => LogLevel.Debug,
         };
-        // What Kosha says itself when the database is away needs no stack trace.
+        // What Kosha says itself, as when the database is away, needs no stack trace.
         if (exception is StorageException or BadHttpRequestException)
-            exception = null;
-        LogFailed(logger, level, exception, context.Request.Method, PathOf(context), status,
-            context.Connection.RemoteIpAddress);
+            LogRefused(logger, level, context.Request.Method, PathOf(context), status,
+                context.Connection.RemoteIpAddress, exception.Message, exception.InnerException?.Message);
+        else
+            LogFailed(logger, level, exception, context.Request.Method, PathOf(context), status,
+                context.Connection.RemoteIpAddress);
     }
+
+    [LoggerMessage("{Method} {Path} failed with {Status} (client {Client}): {Reason} ({Cause})")]
+    private static partial void LogRefused(ILogger logger, LogLevel level, string method, string path, int status,
+        System.Net.IPAddress? client, string reason, string? cause);
 
     [LoggerMessage("{Method} {Path} failed with {Status} (client {Client}).")]
     private static partial void LogFailed(ILogger logger, LogLevel level, Exception? exception, string method,

@@ -104,10 +104,9 @@ internal sealed partial class BlobTable
         database.WriteAsync(transaction => transaction.Connection!.ExecuteAsync(
             new(SqlSetDigests, new { blob.Id, sha1, md5 }, transaction, cancellationToken: ct)), ct);
 
-    private const string SqlIsReadable =
-        "select exists (select from blobs where object_key = @key and state in ('live', 'condemned'))";
+    private const string SqlStateOf = "select state from blobs where object_key = @key";
 
-    /// <summary>Whether a content has its bytes under this key, as far as its row knows.</summary>
-    public Task<bool> IsReadableAsync(string key, CancellationToken ct) => database.ReadAsync(connection =>
-        connection.ExecuteScalarAsync<bool>(new(SqlIsReadable, new { key }, cancellationToken: ct)), ct);
+    /// <summary>The state of the content that has its bytes under this key; null if none has.</summary>
+    public Task<string?> FindStateAsync(string key, CancellationToken ct) => database.ReadAsync(connection =>
+        connection.ExecuteScalarAsync<string?>(new(SqlStateOf, new { key }, cancellationToken: ct)), ct);
 }

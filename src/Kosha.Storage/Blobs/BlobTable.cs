@@ -52,12 +52,14 @@ internal sealed partial class BlobTable(Database database)
             select @sha256, @size, @sha1, @md5, 'storing', key from reserved
             on conflict (sha256) do nothing returning id, state, object_key
         )
-        select b.id, b.state, b.object_key, i.reconciled_epoch >= i.epoch as is_trusted
+        select b.id, b.state, b.object_key, i.reconciled_epoch >= i.epoch as is_trusted,
+               coalesce(o.store, @store) as store
         from (select id, state, object_key from found union all select id, state, object_key from made) b
+        left join blob_objects o on o.key = b.object_key
         cross join installation i
         """;
 
-    private sealed record Row(long Id, string State, string ObjectKey, bool IsTrusted);
+    private sealed record Row(long Id, string State, string ObjectKey, bool IsTrusted, string Store);
 
     /// <summary>
     /// Finds the row of a content, or commits a new one as <c>storing</c>. Usually one round trip. A doomed key is
@@ -89,6 +91,10 @@ internal sealed partial class BlobTable(Database database)
     private async Task<BlobClaim> ClaimOfAsync(
         Row row, Spool spool, IBlobStore store, CancellationToken ct) => row.State switch
     {
+        // Two daemons with one database and two stores, which no start can rule out: the row proves nothing here.
+        _ when row.Store != store.Name => throw new StorageException(StorageFault.Unavailable,
+            $"This content is in a store of the kind '{row.Store}', and this daemon uses '{store.Name}'. Nothing was "
+            + "changed."),
         "damaged" => new(row.Id, await ReserveNewKeyAsync(spool, store, ct), ClaimKind.Heal),
         "storing" => new(row.Id, row.ObjectKey, ClaimKind.Store),
         _ when !row.IsTrusted => new(row.Id, row.ObjectKey, ClaimKind.Store),

@@ -198,11 +198,16 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         }
     }
 
-    public Task<Stream> OpenAsync(string key, long offset, long length, CancellationToken ct)
+    public Task<Stream> OpenAsync(string key, BlobPart part, CancellationToken ct)
     {
         try
         {
-            return Task.FromResult<Stream>(new FileSlice(OpenHandle(PathOf(key)), offset, length, ownsHandle: true));
+            var handle = OpenHandle(PathOf(key));
+            var size = RandomAccess.GetLength(handle);
+            if (size == part.Size)
+                return Task.FromResult<Stream>(new FileSlice(handle, part.Offset, part.Length, ownsHandle: true));
+            handle.Dispose();
+            throw part.OtherSize(key, size);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

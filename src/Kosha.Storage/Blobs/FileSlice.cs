@@ -6,15 +6,11 @@ namespace Kosha.Storage.Blobs;
 /// A read-only stream of a part of a file, with no buffer and no position in the operating system, so that several can
 /// read one handle. A file that ends too early is an <see cref="IOException"/>.
 /// </summary>
-internal sealed class FileSlice(SafeFileHandle handle, long offset, long length, bool ownsHandle) : Stream
+internal sealed class FileSlice(SafeFileHandle handle, long offset, long length, bool ownsHandle) : ReadOnlyStream
 {
     private long position;
 
-    public override bool CanRead => true;
-
     public override bool CanSeek => true;
-
-    public override bool CanWrite => false;
 
     public override long Length => length;
 
@@ -45,23 +41,12 @@ internal sealed class FileSlice(SafeFileHandle handle, long offset, long length,
         return new(Read(buffer.Span));
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     public override long Seek(long offset, SeekOrigin origin) => Position = origin switch
     {
         SeekOrigin.Begin => offset,
         SeekOrigin.Current => position + offset,
         _ => length + offset,
     };
-
-    public override void Flush()
-    {
-    }
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

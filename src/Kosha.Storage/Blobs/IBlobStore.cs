@@ -37,11 +37,11 @@ public interface IBlobStore : IDisposable
     Task PutAsync(string key, Spool spool, CancellationToken ct);
 
     /// <summary>
-    /// A stream of exactly <paramref name="length"/> bytes from <paramref name="offset"/>; fewer bytes are an
-    /// <see cref="IOException"/> while reading, and other bytes than the key names, where the store compares them, an
-    /// <see cref="InvalidDataException"/>. Fault: Damaged if there is no such object.
+    /// A stream of exactly the bytes of a part; fewer are an <see cref="IOException"/> while reading, and other bytes
+    /// than the key names, where the store compares them, an <see cref="InvalidDataException"/>. Fault: Damaged if
+    /// there is no such object, or one of another size.
     /// </summary>
-    Task<Stream> OpenAsync(string key, long offset, long length, CancellationToken ct);
+    Task<Stream> OpenAsync(string key, BlobPart part, CancellationToken ct);
 
     /// <summary>
     /// A URL by which anybody reads the object by GET, whole or in part and without a credential, until
@@ -50,7 +50,7 @@ public interface IBlobStore : IDisposable
     /// </summary>
     Task<Uri?> FindLinkAsync(string key, LinkedContent content, TimeSpan lifetime, CancellationToken ct);
 
-    /// <summary>The object's size in bytes, or null if there is none.</summary>
+    /// <summary>The object's size in bytes, or null if there is certainly none. Fault: Unavailable.</summary>
     Task<long?> FindSizeAsync(string key, CancellationToken ct);
 
     /// <summary>Removes the object, durably. One that is not there is no error.</summary>

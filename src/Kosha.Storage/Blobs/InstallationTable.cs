@@ -42,6 +42,17 @@ public sealed class InstallationTable(Database database)
     public Task<InstallationState> StateAsync(CancellationToken ct) => database.ReadAsync(connection =>
         connection.QuerySingleAsync<InstallationState>(new(SqlState, cancellationToken: ct)), ct);
 
+    private const string SqlHasSchema = "select to_regclass('installation') is not null";
+
+    private const string SqlHasStore = "select store_claimed_at is not null from installation";
+
+    /// <summary>
+    /// Whether a daemon has ever served from this database; it need not have the schema yet. Fault: Unavailable.
+    /// </summary>
+    public Task<bool> HasStoreAsync(CancellationToken ct) => database.ReadAsync(async connection =>
+        await connection.ExecuteScalarAsync<bool>(new(SqlHasSchema, cancellationToken: ct))
+        && await connection.ExecuteScalarAsync<bool>(new(SqlHasStore, cancellationToken: ct)), ct);
+
     private const string SqlClaimed = "update installation set store_claimed_at = coalesce(store_claimed_at, now())";
 
     /// <summary>

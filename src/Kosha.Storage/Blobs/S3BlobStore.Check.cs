@@ -10,6 +10,8 @@ public sealed partial class S3BlobStore
 {
     private const string ProbeFolder = "kosha-probe/";
 
+    private static readonly byte[] ProbeBytes = "probe"u8.ToArray();
+
     /// <summary>Probes are requests that cost money, and whoever watches a daemon asks every few seconds.</summary>
     private static readonly TimeSpan ProbeLifetime = TimeSpan.FromMinutes(10);
 
@@ -47,6 +49,25 @@ public sealed partial class S3BlobStore
         }
     }
 
+    /// <summary>
+    /// Whether there is such a bucket; one that this key may not look at is there. Fault: Unavailable.
+    /// </summary>
+    public async Task<bool> IsThereAsync(CancellationToken ct)
+    {
+        try
+        {
+            return await IsBucketThereAsync(ct);
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.Forbidden)
+        {
+            return true;
+        }
+        catch (Exception e) when (IsFailure(e, ct))
+        {
+            throw Unusable("cannot be looked at", e);
+        }
+    }
+
     private async Task<bool> IsBucketThereAsync(CancellationToken ct)
     {
         try
@@ -71,7 +92,7 @@ public sealed partial class S3BlobStore
     private async Task ProbeAllAsync(CancellationToken ct)
     {
         var key = NewProbeKey();
-        var probe = SmallPutRequest(key, "probe"u8.ToArray());
+        var probe = SmallPutRequest(key, ProbeBytes);
         await ProbeAsync("cannot be written", () => client.PutObjectAsync(probe, ct), ct);
         try
         {
@@ -98,7 +119,7 @@ public sealed partial class S3BlobStore
 
     private async Task ReadProbeAsync(string key, CancellationToken ct)
     {
-        await using var part = await OpenAsync(key, 1, 3, ct);
+        await using var part = await OpenAsync(key, new(1, 3, ProbeBytes.Length), ct);
         using var reader = new StreamReader(part);
         if (await reader.ReadToEndAsync(ct) != "rob")
             throw new IOException("A probe did not come back as it was written.");
@@ -113,36 +134,49 @@ public sealed partial class S3BlobStore
     private static bool IsForbidden(Exception? e) => e is AmazonS3Exception { StatusCode: HttpStatusCode.Forbidden };
 
     /// <summary>
-    /// Whether a GET or HEAD failed because there is no such object. To a key that may not list, AWS says 403 to
-    /// that; then a probe that is read, removed and asked for again shows whether a 403 means so just now.
+    /// Whether a GET or HEAD failed because there is no such object; in doubt it did not. A 404 may mean the bucket,
+    /// or come from a proxy, so the store must name the object. To a key that may not list, AWS says 403 to what is
+    /// missing; so the object must be refused in the same words as a probe beside it that could be read and is gone.
     /// </summary>
-    private async Task<bool> IsMissingAsync(Exception e, CancellationToken ct)
+    private async Task<bool> IsMissingAsync(string key, Exception e, CancellationToken ct)
     {
-        if (!IsForbidden(e))
-            return IsNotFound(e);
-        var key = NewProbeKey();
+        if (!IsForbidden(e) && !IsNotFound(e))
+            return false;
         try
         {
-            await client.PutObjectAsync(SmallPutRequest(key, "probe"u8.ToArray()), ct);
-            await client.GetObjectMetadataAsync(options.Bucket, ObjectKey(key), ct);
-            await client.DeleteObjectAsync(options.Bucket, ObjectKey(key), ct);
+            var refusal = await FindRefusalAsync(key, ct);
+            if (refusal is not { StatusCode: HttpStatusCode.Forbidden })
+                return refusal is { StatusCode: HttpStatusCode.NotFound, ErrorCode: "NoSuchKey" };
+            var probe = NewProbeKey(key[..(key.LastIndexOf('/') + 1)]);
+            await client.PutObjectAsync(SmallPutRequest(probe, ProbeBytes), ct);
+            var isReadable = await FindRefusalAsync(probe, ct) is null;
+            await client.DeleteObjectAsync(options.Bucket, ObjectKey(probe), CancellationToken.None);
+            return isReadable && await FindRefusalAsync(probe, ct) is { } gone
+                && (gone.StatusCode, gone.ErrorCode, gone.Message)
+                    == (refusal.StatusCode, refusal.ErrorCode, refusal.Message);
         }
         catch (Exception failure) when (IsFailure(failure, ct))
         {
             return false;
         }
+    }
+
+    /// <summary>How a GET is refused, with the store's words, which a HEAD does not have; null: it is not.</summary>
+    private async Task<AmazonS3Exception?> FindRefusalAsync(string key, CancellationToken ct)
+    {
         try
         {
-            await client.GetObjectMetadataAsync(options.Bucket, ObjectKey(key), ct);
-            return false;
+            using var found = await GetRangeAsync(key, new(0, 0), ct);
+            return null;
         }
-        catch (Exception gone) when (IsFailure(gone, ct))
+        catch (AmazonS3Exception e) when (IsForbidden(e) || IsNotFound(e))
         {
-            return IsForbidden(gone);
+            return e;
         }
     }
 
-    private static string NewProbeKey() => ProbeFolder + Guid.NewGuid().ToString("N");
+    /// <param name="folder">In which to try: empty, or ends in '/'.</param>
+    private static string NewProbeKey(string folder = "") => $"{folder}{ProbeFolder}{Guid.NewGuid():N}";
 
     private static bool IsFull(AmazonS3Exception e) =>
         e.StatusCode == HttpStatusCode.InsufficientStorage || FullCodes.Contains(e.ErrorCode);

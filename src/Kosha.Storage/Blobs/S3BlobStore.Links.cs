@@ -8,6 +8,9 @@ public sealed partial class S3BlobStore
     /// <summary>The host is part of what is signed, so links need a client that knows the public one.</summary>
     private readonly AmazonS3Client? linker;
 
+    /// <summary>As <see cref="urls"/>, at the public address.</summary>
+    private readonly S3SignedUrls? publicUrls;
+
     public async Task<Uri?> FindLinkAsync(
         string key, LinkedContent content, TimeSpan lifetime, CancellationToken ct)
     {

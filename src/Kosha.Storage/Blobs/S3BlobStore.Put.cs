@@ -203,7 +203,7 @@ public sealed partial class S3BlobStore
         }
         catch (Exception e) when (IsFailure(e, ct))
         {
-            if (await IsMissingAsync(e, ct))
+            if (await IsMissingAsync(IdentityKey, e, ct))
                 return null;
             throw Unusable("does not say whose it is", e);
         }

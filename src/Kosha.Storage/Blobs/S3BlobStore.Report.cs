@@ -114,19 +114,25 @@ public sealed partial class S3BlobStore
         const string What = "Uploads by browsers";
         if (options.BrowserOrigin is not { } origin)
             return ($"{What}: not tried, because PublicUrl is not set.", null);
-        var isAllowed = false;
+        if (publicUrls is null)
+            return ($"{What}: not tried, because no PublicEndpoint is set: clients do not reach the store.", null);
+        string? toAdd = null;
         var sentence = await SentenceAsync(What, async () =>
         {
-            isAllowed = await MayAsync(origin, "PUT", key, ct) && await MayAsync(origin, "GET", key, ct);
-            return isAllowed ? $"pages of {origin} may." : $"pages of {origin} may not.";
+            // Where browsers ask: another server may stand there and answer by itself.
+            var address = publicUrls.Address(ObjectKey(key));
+            if (await MayAsync(address, origin, "PUT", ct) && await MayAsync(address, origin, "GET", ct))
+                return $"pages of {origin} may.";
+            toAdd = $"Add to the bucket's CORS rules: {rules.CorsText}";
+            return $"pages of {origin} may not.";
         }, ct);
-        return (sentence, isAllowed ? null : $"Add to the bucket's CORS rules: {rules.CorsText}");
+        return (sentence, toAdd);
     }
 
     /// <summary>As a browser asks before it sends such a request for a page (CORS).</summary>
-    private async Task<bool> MayAsync(string origin, string method, string key, CancellationToken ct)
+    private async Task<bool> MayAsync(Uri address, string origin, string method, CancellationToken ct)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Options, urls.Address(ObjectKey(key)));
+        using var request = new HttpRequestMessage(HttpMethod.Options, address);
         request.Headers.Add("Origin", origin);
         request.Headers.Add("Access-Control-Request-Method", method);
         request.Headers.Add("Access-Control-Request-Headers", S3SignedUrls.HashHeader);

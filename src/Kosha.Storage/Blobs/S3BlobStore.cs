@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Net;
+using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using Amazon;
 using Amazon.Runtime;
@@ -52,9 +52,12 @@ public sealed partial class S3BlobStore : IBlobStore
         client.BeforeRequestEvent += SignKnownBody;
         rules = new(client, options);
         urls = new(options, credentials, time);
-        linker = options.PublicEndpoint is { } address
-            ? new(credentials, Config(options with { Endpoint = address }, connections))
-            : null;
+        if (options.PublicEndpoint is { } address)
+        {
+            var atAddress = options with { Endpoint = address };
+            linker = new(credentials, Config(atAddress, connections));
+            publicUrls = new(atAddress, credentials, time);
+        }
     }
 
     private static AmazonS3Config Config(S3StoreOptions options, S3Connections connections)
@@ -109,17 +112,17 @@ public sealed partial class S3BlobStore : IBlobStore
 
     private string ObjectKey(string key) => options.Prefix + key;
 
-    public async Task<Stream> OpenAsync(string key, long offset, long length, CancellationToken ct)
+    public async Task<Stream> OpenAsync(string key, BlobPart part, CancellationToken ct)
     {
         try
         {
-            var response = await GetRangeAsync(key, new(offset, offset + length - 1), ct);
-            if (!IsRange(response, offset))
+            var response = await GetRangeAsync(key, new(part.Offset, part.Offset + part.Length - 1), ct);
+            if (Problem(response, key, part) is { } problem)
             {
                 response.Dispose();
-                throw new StorageException(StorageFault.Unavailable, $"The blob store sent another part of {key}.");
+                throw problem;
             }
-            return new S3ObjectStream(response, length, IsWhole(response, length) ? IdIn(key) : null, options.Timeout);
+            return new S3ObjectStream(response, part.Length, part.IsWhole ? IdIn(key) : null);
         }
         catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
         {
@@ -127,7 +130,7 @@ public sealed partial class S3BlobStore : IBlobStore
         }
         catch (Exception e) when (IsFailure(e, ct))
         {
-            throw await IsMissingAsync(e, ct)
+            throw await IsMissingAsync(key, e, ct)
                 ? new StorageException(StorageFault.Damaged, $"The stored object {key} is missing.", e)
                 : Unavailable("The blob store does not give the file now.", e);
         }
@@ -152,16 +155,24 @@ public sealed partial class S3BlobStore : IBlobStore
         }
     }
 
-    /// <summary>A store that knows no ranges would send the whole object.</summary>
-    private static bool IsRange(GetObjectResponse response, long offset) =>
-        response.HttpStatusCode == HttpStatusCode.PartialContent
-            ? response.ContentRange?.StartsWith(
-                string.Create(CultureInfo.InvariantCulture, $"bytes {offset}-"), StringComparison.Ordinal) ?? false
-            : offset == 0;
+    /// <summary>
+    /// What is wrong with an answer, before its body is looked at: a longer object must not pass as its own beginning.
+    /// </summary>
+    private static StorageException? Problem(GetObjectResponse response, string key, BlobPart part)
+    {
+        // A store that knows no ranges sends the whole object.
+        var isPart = response.HttpStatusCode == HttpStatusCode.PartialContent;
+        var range = isPart ? RangeOf(response) : new(0, part.Length - 1, response.ContentLength);
+        if (range is not { From: { } from, To: { } to, Length: { } size and > 0 } || from != part.Offset)
+            return new(StorageFault.Unavailable, $"The blob store sent another part of {key}.");
+        if (size != part.Size)
+            return part.OtherSize(key, size);
+        return to == part.Offset + part.Length - 1
+            ? null : new(StorageFault.Unavailable, $"The blob store sent another part of {key}.");
+    }
 
-    private static bool IsWhole(GetObjectResponse response, long length) => response.ContentLength == length
-        && (response.HttpStatusCode == HttpStatusCode.OK || response.ContentRange ==
-            string.Create(CultureInfo.InvariantCulture, $"bytes 0-{length - 1}/{length}"));
+    private static ContentRangeHeaderValue? RangeOf(GetObjectResponse response) =>
+        ContentRangeHeaderValue.TryParse(response.ContentRange, out var range) ? range : null;
 
     public async Task<long?> FindSizeAsync(string key, CancellationToken ct)
     {
@@ -173,7 +184,7 @@ public sealed partial class S3BlobStore : IBlobStore
         }
         catch (Exception e) when (IsFailure(e, ct))
         {
-            if (await IsMissingAsync(e, ct))
+            if (await IsMissingAsync(key, e, ct))
                 return null;
             throw Unavailable($"The object {key} cannot be looked at now.", e);
         }
@@ -196,16 +207,22 @@ public sealed partial class S3BlobStore : IBlobStore
         }
     }
 
-    /// <remarks>Only what lies in the folder of blobs: the rest of a shared bucket is somebody else's.</remarks>
+    /// <remarks>
+    /// Only what lies in the folder of blobs: the rest of a shared bucket is somebody else's. Probes that are there for
+    /// a moment are no objects.
+    /// </remarks>
     public async IAsyncEnumerable<StoredObject> ListAsync([EnumeratorCancellation] CancellationToken ct)
     {
-        var request = ListRequest(maxKeys: null);
+        var request = new ListObjectsV2Request { BucketName = options.Bucket, Prefix = ObjectKey(BlobFolder) };
+        var probes = ObjectKey(BlobFolder + ProbeFolder);
         do
         {
             var page = await ListPageAsync(request, ct);
             // The SDK gives null for none.
             foreach (var found in page.S3Objects ?? [])
             {
+                if (found.Key.StartsWith(probes, StringComparison.Ordinal))
+                    continue;
                 var writtenAt = (found.LastModified ?? DateTime.UnixEpoch).ToUniversalTime();
                 yield return new(found.Key[options.Prefix.Length..], found.Size ?? 0, writtenAt);
             }
@@ -218,16 +235,13 @@ public sealed partial class S3BlobStore : IBlobStore
     {
         try
         {
-            return (await ListPageAsync(ListRequest(maxKeys: 1), ct)).S3Objects is null or [];
+            return !await ListAsync(ct).AnyAsync(ct);
         }
         catch (StorageException e) when (IsForbidden(e.InnerException))
         {
             return null;
         }
     }
-
-    private ListObjectsV2Request ListRequest(int? maxKeys) =>
-        new() { BucketName = options.Bucket, Prefix = ObjectKey(BlobFolder), MaxKeys = maxKeys };
 
     private async Task<ListObjectsV2Response> ListPageAsync(ListObjectsV2Request request, CancellationToken ct)
     {

@@ -11,7 +11,8 @@ internal sealed class S3Connections : HttpClientFactory, IDisposable
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(15);
 
     /// <param name="patience">
-    /// For one attempt of one request until its answer begins, beside the time that its body needs on a slow line.
+    /// For one attempt of one request until its answer begins, beside the time that its body needs on a slow line; and
+    /// then for each read of the answer's body.
     /// </param>
     public S3Connections(TimeSpan patience)
     {
@@ -22,7 +23,7 @@ internal sealed class S3Connections : HttpClientFactory, IDisposable
             PooledConnectionLifetime = Lifetime,
             UseCookies = false,
         };
-        Client = new(new LargeBodies(connections, patience)) { Timeout = Timeout.InfiniteTimeSpan };
+        Client = new(new Patience(connections, patience)) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
     /// <summary>For requests that the SDK does not know.</summary>
@@ -36,11 +37,8 @@ internal sealed class S3Connections : HttpClientFactory, IDisposable
 
     public void Dispose() => Client.Dispose();
 
-    /// <summary>
-    /// The SDK would ask (<c>Expect: 100-continue</c>) before every body. For a small one that is a round trip too
-    /// many, and worse: .NET sends a body of up to 1 KiB even after a refusal, and Ceph takes it for the next request.
-    /// </summary>
-    private sealed class LargeBodies(HttpMessageHandler next, TimeSpan patience) : DelegatingHandler(next)
+    /// <summary>Waits for an answer, and for what follows its head, only as long as a store may be silent.</summary>
+    private sealed class Patience(HttpMessageHandler next, TimeSpan patience) : DelegatingHandler(next)
     {
         private const long LargeBytes = 1 << 20;
 
@@ -50,18 +48,31 @@ internal sealed class S3Connections : HttpClientFactory, IDisposable
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct)
         {
             var bytes = request.Content?.Headers.ContentLength ?? 0;
+            // The SDK would ask before every body. For a small one that is a round trip too many, and worse: .NET sends
+            // a body of up to 1 KiB even after a refusal, and Ceph takes it for the next request.
             request.Headers.ExpectContinue = bytes >= LargeBytes;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
             limit.CancelAfter(patience + TimeSpan.FromSeconds(bytes / LeastBytesPerSecond));
             try
             {
-                return await base.SendAsync(request, limit.Token);
+                return await WithPatienceAsync(await base.SendAsync(request, limit.Token));
             }
             catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
             {
                 // As HttpClient itself says it, and the SDK knows it.
                 throw new TaskCanceledException("The blob store does not answer.", new TimeoutException(e.Message, e));
             }
+        }
+
+        private async Task<HttpResponseMessage> WithPatienceAsync(HttpResponseMessage answer)
+        {
+            // Nothing is read yet: only the head has come.
+            var body = await answer.Content.ReadAsStreamAsync(CancellationToken.None);
+            var patient = new StreamContent(new PatientStream(body, patience));
+            foreach (var (name, values) in answer.Content.Headers.NonValidated)
+                patient.Headers.TryAddWithoutValidation(name, values);
+            answer.Content = patient;
+            return answer;
         }
     }
 }

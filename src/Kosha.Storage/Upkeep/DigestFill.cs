@@ -59,7 +59,7 @@ public sealed class DigestFill(Database database, IBlobStore store)
             return size;
         try
         {
-            await using var bytes = await store.OpenAsync(blob.ObjectKey, 0, blob.Size, ct);
+            await using var bytes = await store.OpenAsync(blob.ObjectKey, BlobPart.Whole(blob.Size), ct);
             var (sha256, sha1, md5) = await HashAsync(bytes, ct);
             if (!sha256.AsSpan().SequenceEqual(blob.Sha256))
                 return new(ObjectCheck.OtherBytes, IsProven: true);

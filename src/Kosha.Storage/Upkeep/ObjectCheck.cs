@@ -47,7 +47,7 @@ internal static class ObjectCheck
     {
         try
         {
-            await using var bytes = await store.OpenAsync(blob.ObjectKey, 0, blob.Size, ct);
+            await using var bytes = await store.OpenAsync(blob.ObjectKey, BlobPart.Whole(blob.Size), ct);
             return (await HashAsync(bytes, ct)).AsSpan().SequenceEqual(blob.Sha256)
                 ? null
                 : OtherBytes;

@@ -7,7 +7,8 @@ namespace Kosha.WebDav.Links;
 /// <summary>
 /// <c>/links/{token}</c>: GET and HEAD of the bytes that a token names, with ranges, and nothing else. The token alone
 /// decides; cookies and Authorization are not looked at. 404: no token of ours, its time is over, or the content is
-/// gone or damaged meanwhile; a client that wants to know which asks the drive.
+/// gone, and a client that wants to know which asks the drive. What is damaged is an error as on the drive (500): a
+/// client that heard 404 might take away its own copy.
 /// </summary>
 public sealed class LinkEndpoint
 {
@@ -34,7 +35,8 @@ public sealed class LinkEndpoint
         // There is no validator, so an If-Range matches nothing.
         var range = http.Request.Headers.IfRange.Count == 0 ? http.Request.Headers.Range.ToString() : null;
         await new RangedContent(http, token.Size, part =>
-            vault.OpenAsync(token.ObjectKey, part.Offset, part.Length, http.RequestAborted)).AnswerAsync(range);
+            vault.OpenAsync(token.ObjectKey, new(part.Offset, part.Length, token.Size), http.RequestAborted))
+            .AnswerAsync(range);
     }
 
     private async ValueTask<bool> IsThereAsync(LinkToken token, CancellationToken ct) =>

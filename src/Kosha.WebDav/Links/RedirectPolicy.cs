@@ -12,34 +12,35 @@ internal sealed class RedirectPolicy(WebDavOptions options)
 {
     /// <summary>How a User-Agent begins, or a word in it, and whether such a client follows safely.</summary>
     /// <param name="Mark">In any case.</param>
-    /// <param name="Follows">False: it must never be redirected.</param>
+    /// <param name="From">From which mode on it is redirected; null: it must never be.</param>
     /// <param name="SinceMinor">The least version, as major × 1000 + minor; 0: any.</param>
-    private sealed record Agent(string Mark, bool Follows, int SinceMinor = 0);
+    private sealed record Agent(string Mark, RedirectMode? From = null, int SinceMinor = 0);
 
     private static readonly Agent[] Agents =
     [
         // Explorer and Office: nobody has seen them follow a GET.
-        new("Microsoft-WebDAV-MiniRedir", Follows: false),
-        new("Microsoft Office", Follows: false),
-        new("Microsoft Data Access", Follows: false),
+        new("Microsoft-WebDAV-MiniRedir"),
+        new("Microsoft Office"),
+        new("Microsoft Data Access"),
         // Finder keeps the target for as long as it knows the file, long after the link has expired.
-        new("WebDAVFS", Follows: false),
-        new("WebDAVLib", Follows: false),
+        new("WebDAVFS"),
+        new("WebDAVLib"),
         // EIO, or with follow_redirect the store's ETag, which it sends back in If-Match.
-        new("davfs2", Follows: false),
+        new("davfs2"),
         // Versions before 2026 never follow, and nothing in the name tells them apart.
-        new("gvfs", Follows: false),
-        new("RaiDrive", Follows: false),
-        new("Duplicati", Follows: false),
-        new("Duplicacy", Follows: false),
-        new("DAVx5", Follows: false),
-        new("opendal", Follows: false),
-        new("sccache", Follows: false),
+        new("gvfs"),
+        new("RaiDrive"),
+        new("Duplicati"),
+        new("Duplicacy"),
+        new("DAVx5"),
+        new("opendal"),
+        new("sccache"),
         // Sends every header on, the password too.
-        new("Python-urllib", Follows: false),
-        new("rclone/", Follows: true),
-        // Before 7.58 it sent the password on to other hosts (CVE-2018-1000007).
-        new("curl/", Follows: true, SinceMinor: 7_058),
+        new("Python-urllib"),
+        new("rclone/", RedirectMode.KnownClients),
+        // Without -L it does not follow: it leaves an empty file and says that all went well. Before 7.58 it sent the
+        // password on to other hosts (CVE-2018-1000007).
+        new("curl/", RedirectMode.Always, SinceMinor: 7_058),
     ];
 
     private static readonly string[] ConditionHeaders =
@@ -63,7 +64,7 @@ internal sealed class RedirectPolicy(WebDavOptions options)
     private static bool Follows(string userAgent, RedirectMode mode)
     {
         var agent = Array.Find(Agents, agent => userAgent.Contains(agent.Mark, StringComparison.OrdinalIgnoreCase));
-        return agent is null ? mode == RedirectMode.Always : agent.Follows && IsRecent(userAgent, agent);
+        return agent is null ? mode == RedirectMode.Always : mode >= agent.From && IsRecent(userAgent, agent);
     }
 
     private static bool IsRecent(string userAgent, Agent agent)
@@ -85,11 +86,14 @@ internal sealed class RedirectPolicy(WebDavOptions options)
     /// </summary>
     public bool MayLeadTo(Uri target, HttpRequest request)
     {
-        var isSecure = request.IsHttps || options.PublicUrl?.Scheme == Uri.UriSchemeHttps;
+        // A proxy may have put another host into the request: only the operator knows where clients believe to be.
+        if (options.PublicUrl is not { } url)
+            return false;
+        var isSecure = request.IsHttps || url.Scheme == Uri.UriSchemeHttps;
         if (isSecure && target.Scheme != Uri.UriSchemeHttps)
             return false;
         return HostOf(request) is { } asked && !IsWithin(target.IdnHost, asked)
-            && !(options.PublicUrl is { } url && IsWithin(target.IdnHost, url.IdnHost));
+            && !IsWithin(target.IdnHost, url.IdnHost);
     }
 
     /// <summary>In ASCII, as all that it is compared with.</summary>

@@ -99,9 +99,8 @@ public sealed class Connection(Target target) : IDisposable
         var head = string.Create(CultureInfo.InvariantCulture, $"""
             {method} {path} HTTP/1.1
             Host: {target.Url.Authority}
-            Authorization: {target.Authorization}
             {(hasLength ? $"Content-Length: {length}\n" : "")}
-            """).ReplaceLineEndings("\r\n") + exchange.Headers + "\r\n";
+            """).ReplaceLineEndings("\r\n") + target.HeadersOf(method, path) + exchange.Headers + "\r\n";
         var count = Encoding.ASCII.GetBytes(head, outgoing);
         if (exchange.Source is null && exchange.Body.Length <= outgoing.Length - count)
         {

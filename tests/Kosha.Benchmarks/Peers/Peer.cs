@@ -15,16 +15,16 @@ public sealed class Peer : IAsyncDisposable
     private const string KoshaPassword = "a password of benchmarks";
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
 
-    private readonly Process process;
+    private readonly Process? process;
     private readonly string folder;
 
-    private Peer(string name, Process process, string folder, Target target)
+    private Peer(string name, Process? process, string folder, Target target)
     {
         Name = name;
         this.process = process;
         this.folder = folder;
         Target = target;
-        Usage = new([process.Id]);
+        Usage = new(process is null ? [] : [process.Id]);
     }
 
     /// <summary>The servers that are measured unless others are named.</summary>
@@ -33,7 +33,14 @@ public sealed class Peer : IAsyncDisposable
     /// <summary>Kosha beside itself with a tree of 1,000,000 nodes.</summary>
     public const string LargeKosha = "kosha-1m";
 
-    public static bool IsKosha(string name) => name is "kosha" or LargeKosha;
+    /// <summary>Kosha and rclone with their bytes in one S3 store, and the store itself, which is the limit.</summary>
+    public static IReadOnlyList<string> InS3 { get; } = [KoshaInS3, StoreAlone, RcloneInS3];
+
+    private const string KoshaInS3 = "kosha-s3";
+    private const string StoreAlone = "s3";
+    private const string RcloneInS3 = "rclone-s3";
+
+    public static bool IsKosha(string name) => name is "kosha" or LargeKosha or KoshaInS3;
 
     public string Name { get; }
 
@@ -47,8 +54,8 @@ public sealed class Peer : IAsyncDisposable
         var place = Directory.CreateTempSubdirectory("kb").FullName;
         File.SetUnixFileMode(place, (UnixFileMode)0b111_101_101);
         var port = FreePort();
-        var started = Process.Start(Start(name, place, port))!;
-        var ready = ReadyAsync(started, ReadyWords(name));
+        var started = name == StoreAlone ? null : Process.Start(Start(name, place, port))!;
+        var ready = started is null ? Task.CompletedTask : ReadyAsync(started, ReadyWords(name));
         var peer = new Peer(name, started, place, TargetOf(name, port));
         try
         {
@@ -65,22 +72,39 @@ public sealed class Peer : IAsyncDisposable
         }
     }
 
-    private static Target TargetOf(string name, int port) => IsKosha(name)
-        ? new(new($"http://127.0.0.1:{port}/dav/"), "admin", KoshaPassword)
-        : new(new($"http://127.0.0.1:{port}/"), User, Password);
+    private static Target TargetOf(string name, int port) => name switch
+    {
+        StoreAlone => S3Store.OfRun.Value.Direct,
+        _ when IsKosha(name) => new(new($"http://127.0.0.1:{port}/dav/"), "admin", KoshaPassword),
+        _ => new(new($"http://127.0.0.1:{port}/"), User, Password),
+    };
 
     private static ProcessStartInfo Start(string name, string place, int port) => name switch
     {
-        "kosha" or LargeKosha => Info("dotnet", KoshaProgram, "serve", $"--DataDirectory={place}/data",
-            $"--Http:Listen=http://127.0.0.1:{port}", $"--Admin:Password={KoshaPassword}"),
+        "kosha" or LargeKosha => StartKosha(place, port),
+        KoshaInS3 => StartKosha(place, port, ["--Blobs:Store=s3", "--Blobs:S3:Prefix=kosha",
+            $"--Blobs:S3:Endpoint={S3Store.OfRun.Value.Endpoint}", $"--Blobs:S3:Region={S3Store.OfRun.Value.Region}",
+            $"--Blobs:S3:Bucket={S3Store.OfRun.Value.Bucket}", $"--Blobs:S3:AccessKey={S3Store.OfRun.Value.AccessKey}",
+            $"--Blobs:S3:SecretKey={S3Store.OfRun.Value.SecretKey}"]),
+        RcloneInS3 => StartRclone(port, ["--s3-provider=Ceph", $"--s3-endpoint={S3Store.OfRun.Value.Endpoint}",
+            $"--s3-access-key-id={S3Store.OfRun.Value.AccessKey}",
+            $"--s3-secret-access-key={S3Store.OfRun.Value.SecretKey}", "--s3-no-check-bucket",
+            $":s3:{S3Store.OfRun.Value.Bucket}/rclone"]),
         "apache" => Info("apache2", "-DFOREGROUND", "-f", Configure(name, place, port)),
         "nginx" => Info("nginx", "-c", Configure(name, place, port)),
         "lighttpd" => Info("lighttpd", "-D", "-f", Configure(name, place, port)),
-        "rclone" => Info("rclone", "serve", "webdav", "--config", "/dev/null", "--addr", $"127.0.0.1:{port}",
-            "--user", User, "--pass", Password, Directory.CreateDirectory($"{place}/data").FullName),
+        "rclone" => StartRclone(port, [Directory.CreateDirectory($"{place}/data").FullName]),
         _ => throw new ArgumentException(
-            $"There is no peer {name}; choose among {string.Join(", ", Compared)} and {LargeKosha}."),
+            $"There is no peer {name}; choose among {string.Join(", ", Compared.Concat(InS3))} and {LargeKosha}."),
     };
+
+    private static ProcessStartInfo StartKosha(string place, int port, params string[] settings) => Info("dotnet", [
+        KoshaProgram, "serve", $"--DataDirectory={place}/data", $"--Http:Listen=http://127.0.0.1:{port}",
+        $"--Admin:Password={KoshaPassword}", .. settings]);
+
+    private static ProcessStartInfo StartRclone(int port, params string[] what) => Info("rclone", [
+        "serve", "webdav", "--config", "/dev/null", "--addr", $"127.0.0.1:{port}", "--user", User, "--pass", Password,
+        .. what]);
 
     private static string KoshaProgram => Environment.GetEnvironmentVariable("KOSHA_BENCH_PROGRAM")
         ?? throw new InvalidOperationException("KOSHA_BENCH_PROGRAM must name kosha.dll; tests/bench.sh does it.");
@@ -126,7 +150,7 @@ public sealed class Peer : IAsyncDisposable
         "apache" => "resuming normal operations",
         "nginx" => "start worker process",
         "lighttpd" => "server started",
-        "rclone" => "Server started on",
+        "rclone" or RcloneInS3 => "Server started on",
         _ => "Kosha is ready",
     };
 
@@ -157,19 +181,22 @@ public sealed class Peer : IAsyncDisposable
     private void RequireAnswer()
     {
         using var connection = new Connection(Target);
-        var status = connection.Send("PROPFIND", Target.PathOf(""), new("Depth: 0\r\n"));
-        if (status != 207)
-            throw new InvalidOperationException($"{Name} answers {status} to a PROPFIND.");
+        // In a bucket nothing is there yet.
+        var status = Target.IsWebDav
+            ? connection.Send("PROPFIND", Target.PathOf(""), new("Depth: 0\r\n"))
+            : connection.Send("GET", Target.PathOf("nothing"));
+        if (status != (Target.IsWebDav ? 207 : 404))
+            throw new InvalidOperationException($"{Name} answers {status}.");
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (!process.HasExited)
+        if (process is { HasExited: false })
         {
             Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]).WaitForExit();
             await process.WaitForExitAsync();
         }
-        process.Dispose();
+        process?.Dispose();
         Directory.Delete(folder, recursive: true);
     }
 }

@@ -21,14 +21,14 @@ internal static class BigFile
 
     private static string FileOf(Round round) => round.PathOf("big.bin");
 
-    private static Measurement Put(Round round) => Load.Once(round.Target, round.BigBytes, connection =>
+    internal static Measurement Put(Round round) => Load.Once(round.Target, round.BigBytes, connection =>
     {
         var exchange = new Exchange(Source: round.Contents.FillBig, SourceLength: round.BigBytes);
         if (connection.Send("PUT", FileOf(round), exchange) is var status and not (200 or 201 or 204))
             throw new InvalidDataException($"PUT: {status}");
     });
 
-    private static Measurement Get(Round round) => Load.Once(round.Target, round.BigBytes, connection =>
+    internal static Measurement Get(Round round) => Load.Once(round.Target, round.BigBytes, connection =>
     {
         var isRight = true;
         var sample = new byte[SampleBytes];

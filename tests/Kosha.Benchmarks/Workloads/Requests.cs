@@ -48,9 +48,13 @@ internal static class Requests
         return status == 200 && isEqual && connection.BodyLength == expected.Length;
     }
 
-    /// <summary>Makes folders, outermost first; one that is there already is fine.</summary>
+    /// <summary>
+    /// Makes folders, outermost first, where there are any; one that is there already is fine.
+    /// </summary>
     public static void MakeFolders(Target target, params IEnumerable<string> paths)
     {
+        if (!target.IsWebDav)
+            return;
         using var connection = new Connection(target);
         foreach (var path in paths)
         {

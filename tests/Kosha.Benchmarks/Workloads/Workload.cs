@@ -27,7 +27,7 @@ public sealed record Round(Target Target, string Folder, Contents Contents, Time
 }
 
 /// <summary>One kind of work. Those of a group run in their order and build on each other.</summary>
-/// <param name="Group">core, list, big or tree.</param>
+/// <param name="Group">core, list, big, tree or s3.</param>
 /// <param name="Name">As in the report.</param>
 /// <param name="Unit">Of the figure.</param>
 /// <param name="Run">Measures; throws if the server does not do what it should.</param>
@@ -37,7 +37,10 @@ public sealed record Workload(string Group, string Name, Unit Unit, Func<Round, 
     public Action<Round>? Prepare { get; init; }
 
     public static IReadOnlyList<Workload> All { get; } =
-        [.. SmallFiles.Workloads, .. Depth.Workloads, .. Listings.Workloads, .. BigFile.Workloads, .. Trees.Workloads];
+    [
+        .. SmallFiles.Workloads, .. Depth.Workloads, .. Listings.Workloads, .. BigFile.Workloads, .. Trees.Workloads,
+        .. InS3.Workloads,
+    ];
 
     /// <summary>The figure of a measurement in this workload's unit.</summary>
     public double Figure(Measurement m) => Unit switch

@@ -8,23 +8,25 @@ public sealed class KoshaWithLinks(TestS3 s3) : IAsyncLifetime
 {
     public const int LargeBytes = 9_000_000;
 
+    /// <summary>Where clients believe to be.</summary>
+    public const string PublicUrl = "http://kosha.test";
+
     public KoshaProcess Kosha { get; private set; } = null!;
 
     public StrictS3 Door { get; private set; } = null!;
 
     public DavClient Drive { get; private set; } = null!;
 
-    public byte[] Large { get; } = new byte[LargeBytes];
+    public byte[] Large { get; } = TestContent.Bytes(9, LargeBytes);
 
     public async ValueTask InitializeAsync()
     {
         var options = await s3.NewStoreAsync();
         Door = new(options.Endpoint!);
         Kosha = await KoshaProcess.StartNewAsync([
-            .. TestS3.Settings(options), ("Blobs:S3:PublicEndpoint", Door.Url.AbsoluteUri),
+            .. TestS3.Settings(options), ("Blobs:S3:PublicEndpoint", Door.Url.AbsoluteUri), ("PublicUrl", PublicUrl),
         ]);
         Drive = Kosha.AdminDrive();
-        new Random(9).NextBytes(Large);
         (await Drive.PutAsync("large.bin", Large)).Must(201);
         (await Drive.PutAsync("small.txt", "small")).Must(201);
     }
@@ -34,8 +36,7 @@ public sealed class KoshaWithLinks(TestS3 s3) : IAsyncLifetime
         Drive?.Dispose();
         if (Kosha is not null)
             await Kosha.DisposeAsync();
-        if (Door is not null)
-            await Door.DisposeAsync();
+        Door?.Dispose();
     }
 }
 
@@ -53,16 +54,34 @@ public sealed class RedirectTests(KoshaWithLinks setup) : IClassFixture<KoshaWit
         setup.Door.Forget();
     }
 
-    [Fact]
-    public async Task Curl_follows_and_leaves_its_password_behind()
+    private async Task<byte[]> CurlAsync(string options, TestUser user)
     {
-        setup.Door.Forget();
         var file = setup.Kosha.Folder["by-curl"];
-        (await Tool.RunAsync("curl", "-sSfL", "-u", $"{drive.User.Name}:{drive.User.Password}", "-o", file,
+        (await Tool.RunAsync("curl", options, "-u", $"{user.Name}:{user.Password}", "-o", file,
             drive.UrlOf("large.bin"))).MustSucceed();
-        Assert.Equal(setup.Large, await File.ReadAllBytesAsync(file));
+        return await File.ReadAllBytesAsync(file);
+    }
+
+    private async Task<TestUser> NewDeviceAsync(string name, string redirect)
+    {
+        var added = await setup.Kosha.CommandAsync(
+            "app-password", "add", "admin", "--name", name, "--redirect", redirect);
+        return new("admin", added.MustSucceed().Output.Trim());
+    }
+
+    [Fact]
+    public async Task Curl_that_is_told_to_follow_leaves_its_password_behind()
+    {
+        var device = await NewDeviceAsync("curl", "always");
+        setup.Door.Forget();
+        Assert.Equal(setup.Large, await CurlAsync("-sSfL", device));
         NoPasswordCame();
     }
+
+    /// <summary>It would take the redirect for an empty file, and say that all went well.</summary>
+    [Fact]
+    public async Task Curl_that_is_not_told_to_follow_gets_bytes() =>
+        Assert.Equal(setup.Large, await CurlAsync("-sSf", drive.User));
 
     [Fact]
     public async Task Rclone_follows_and_leaves_its_password_behind()
@@ -142,15 +161,12 @@ public sealed class RedirectTests(KoshaWithLinks setup) : IClassFixture<KoshaWit
     [InlineData("always", "davfs2/1.6.1 neon/0.32.4", 200)]
     public async Task A_device_may_have_a_rule_of_its_own(string redirect, string userAgent, int status)
     {
-        var added = await setup.Kosha.CommandAsync(
-            "app-password", "add", "admin", "--name", $"{redirect} {userAgent}", "--redirect", redirect);
-        added.MustSucceed();
-        using var device = setup.Kosha.Drive(new("admin", added.Output.Trim()));
+        using var device = setup.Kosha.Drive(await NewDeviceAsync($"{redirect} {userAgent}", redirect));
         (await device.GetAsync("large.bin", ("User-Agent", userAgent))).Must(status);
 
         var url = (await device.PropfindAsync("large.bin", "0", LinkRequests.DownloadUrl))
             .Must(207).Multistatus.Single.Value(LinkRequests.Name)!;
-        var origin = redirect == "off" ? device.Server : setup.Door.Url;
+        var origin = redirect == "off" ? new(KoshaWithLinks.PublicUrl) : setup.Door.Url;
         Assert.StartsWith(origin.AbsoluteUri, url, StringComparison.Ordinal);
         var listed = (await setup.Kosha.CommandAsync("app-password", "list", "admin")).MustSucceed();
         Assert.Contains($" {redirect}\n", listed.Output, StringComparison.Ordinal);
@@ -173,7 +189,7 @@ public sealed class RedirectTests(KoshaWithLinks setup) : IClassFixture<KoshaWit
         Assert.Equal(setup.Large, (await drive.GetAsync("large.bin", AsRclone, host)).Must(200).Body);
         var found = await drive.SendAsync(
             "PROPFIND", "large.bin", DavClient.Xml(LinkRequests.DownloadUrl), ("Depth", "0"), host);
-        Assert.StartsWith($"http://127.0.0.1:{drive.Server.Port}/links/",
+        Assert.StartsWith($"{KoshaWithLinks.PublicUrl}/links/",
             found.Must(207).Multistatus.Single.Value(LinkRequests.Name), StringComparison.Ordinal);
     }
 }

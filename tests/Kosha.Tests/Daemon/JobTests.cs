@@ -103,10 +103,19 @@ public sealed class JobTests(SharedPostgres postgres)
     public async Task Jobs_can_be_listed_run_by_hand_and_looked_up()
     {
         var database = await (await postgres.Durable).NewEmptyDatabaseAsync();
-        await using var kosha = await KoshaProcess.StartNewAsync([("Database:ConnectionString", database)]);
+        // The daemon's settings, which commands need not have.
+        await using var kosha = new KoshaProcess(("Database:ConnectionString", database),
+            ("Jobs:scrub:Cron", "0 0 6 1 1 ? 2099"), ("Jobs:sweep:Enabled", "false"));
+        var before = (await kosha.CommandAsync("job", "list")).MustSucceed().Output;
+        Assert.Contains("Nothing is scheduled yet", before, StringComparison.Ordinal);
+        await kosha.StartAsync();
+        await Eventually.TrueAsync("all are scheduled", async () =>
+            await SqlAsync<long>(database, "select count(*) from qrtz_triggers") == 4);
         var list = (await kosha.CommandAsync("job", "list")).MustSucceed().Output;
-        foreach (var job in (string[])["purge", "sweep", "reconcile", "scrub", "digests"])
-            Assert.Contains(job, list, StringComparison.Ordinal);
+        foreach (var line in (string[])[@"purge +0 10 \* \* \* \? +\d{4}-", "sweep +off +- ", "reconcile +0 0 4 ",
+            @"scrub +0 0 6 1 1 \? 2099 +2099-01-01 06:00:00 ", "digests +0 40 "])
+            Assert.Matches($"(?m)^{line}", list);
+        Assert.DoesNotContain("Nothing is scheduled yet", list, StringComparison.Ordinal);
         await TrashAnOldFileAsync(kosha, database);
         var run = (await kosha.CommandAsync("job", "run", "purge")).MustSucceed();
         Assert.Equal("1 files and folders removed, 7 bytes.", run.Output.Trim());

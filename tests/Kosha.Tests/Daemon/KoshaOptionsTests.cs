@@ -1,5 +1,6 @@
 using Kosha.Daemon;
 using Kosha.Daemon.Configuration;
+using Kosha.Storage.Accounts;
 using Kosha.Tests.Infrastructure;
 using Serilog.Events;
 using Xunit;
@@ -184,6 +185,35 @@ public sealed class KoshaOptionsTests
         Refused(Read("--PublicUrl=https://files.example.org", "--Blobs:Store=s3", "--Blobs:S3:Bucket=files",
             "--Blobs:S3:PublicEndpoint=https://files.example.org"), "Blobs:S3:PublicEndpoint:");
     }
+
+    [Theory]
+    [InlineData("--Blobs:Redirect=always", true)]
+    [InlineData("--Blobs:Redirect=off", true)]
+    [InlineData("--PublicUrl=https://files.example.org", false)]
+    public void Who_sends_clients_to_the_store_says_where_they_come_from(string setting, bool isRefused) => Refused(
+        Read("--Blobs:Store=s3", "--Blobs:S3:Bucket=files", "--Blobs:S3:PublicEndpoint=https://s3.example.net",
+            setting),
+        isRefused ? ["PublicUrl: Blobs:S3:PublicEndpoint needs it"] : []);
+
+    [Theory]
+    [InlineData("--Blobs:Redirect=off", RedirectMode.Off, 8 << 20)]
+    [InlineData("--Blobs:Redirect=known-clients", RedirectMode.KnownClients, 8 << 20)]
+    [InlineData("--Blobs:Redirect=always", RedirectMode.Always, 8 << 20)]
+    [InlineData("--Blobs:RedirectMinBytes=0", RedirectMode.KnownClients, 0)]
+    public void Redirects_are_for_known_clients_and_large_files_unless_told_otherwise(
+        string setting, RedirectMode mode, long minBytes)
+    {
+        var options = Read(setting);
+        Assert.Empty(options.Problems);
+        Assert.Equal((mode, minBytes), (options.BlobsRedirect, options.BlobsRedirectMinBytes));
+    }
+
+    [Theory]
+    [InlineData("Blobs:Redirect", "sometimes")]
+    [InlineData("Blobs:RedirectMinBytes", "-1")]
+    [InlineData("Blobs:RedirectMinBytes", "8M")]
+    public void A_redirect_that_cannot_be_is_refused(string key, string value) =>
+        Refused(Read($"--{key}={value}"), $"{key}:");
 
     [Fact]
     public void S3_needs_a_bucket_and_has_a_default_for_the_rest()

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 
 namespace Kosha.Tests.Infrastructure;
@@ -21,18 +20,17 @@ public enum Cut
 /// <summary>A TCP door to a Postgres on a Unix socket that breaks one connection when told to.</summary>
 public sealed class CuttingProxy : IDisposable
 {
-    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
     private readonly string target;
+    private readonly TcpDoor door;
     private int next;
 
     public CuttingProxy(string socketFolder)
     {
         target = Path.Combine(socketFolder, ".s.PGSQL.5432");
-        listener.Start();
-        _ = AcceptAsync();
+        door = new(PumpAsync);
     }
 
-    public int Port => ((IPEndPoint)listener.LocalEndpoint).Port;
+    public int Port => door.Port;
 
     /// <summary>Connections broken so far.</summary>
     public int Cuts { get; private set; }
@@ -40,41 +38,19 @@ public sealed class CuttingProxy : IDisposable
     /// <summary>Breaks the connection that commits next, and only that one.</summary>
     public void CutNext(Cut cut) => next = (int)cut;
 
-    private async Task AcceptAsync()
-    {
-        try
-        {
-            while (true)
-                _ = PumpAsync(await listener.AcceptSocketAsync());
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
-        {
-            // The proxy has been closed.
-        }
-    }
-
-    private async Task PumpAsync(Socket client)
+    private async Task PumpAsync(Socket client, CancellationToken ct)
     {
         using var server = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        using (client)
-        {
-            try
-            {
-                await server.ConnectAsync(new UnixDomainSocketEndPoint(target));
-                var armed = new TaskCompletionSource();
-                await Task.WhenAny(ForwardAsync(client, server, armed), ReturnAsync(server, client, armed.Task));
-            }
-            catch (SocketException)
-            {
-                // Whoever closes first ends both.
-            }
-        }
+        await server.ConnectAsync(new UnixDomainSocketEndPoint(target), ct);
+        var armed = new TaskCompletionSource();
+        // Whoever closes first ends both.
+        await Task.WhenAny(ForwardAsync(client, server, armed, ct), ReturnAsync(server, client, armed.Task, ct));
     }
 
-    private async Task ForwardAsync(Socket client, Socket server, TaskCompletionSource armed)
+    private async Task ForwardAsync(Socket client, Socket server, TaskCompletionSource armed, CancellationToken ct)
     {
         var buffer = new byte[65536];
-        for (int count; (count = await client.ReceiveAsync(buffer)) > 0;)
+        for (int count; (count = await client.ReceiveAsync(buffer, ct)) > 0;)
         {
             var cut = buffer.AsSpan(0, count).IndexOf("COMMIT\0"u8) >= 0
                 ? (Cut)Interlocked.Exchange(ref next, (int)Cut.None) : Cut.None;
@@ -84,22 +60,22 @@ public sealed class CuttingProxy : IDisposable
                 return;
             if (cut == Cut.AfterCommit)
                 armed.SetResult();
-            await server.SendAsync(buffer.AsMemory(0, count));
+            await TcpDoor.SendAsync(server, buffer.AsMemory(0, count), ct);
             if (cut == Cut.WithCommit)
                 return;
         }
     }
 
-    private static async Task ReturnAsync(Socket server, Socket client, Task armed)
+    private static async Task ReturnAsync(Socket server, Socket client, Task armed, CancellationToken ct)
     {
         var buffer = new byte[65536];
-        for (int count; (count = await server.ReceiveAsync(buffer)) > 0;)
+        for (int count; (count = await server.ReceiveAsync(buffer, ct)) > 0;)
         {
             if (armed.IsCompleted)
                 return;
-            await client.SendAsync(buffer.AsMemory(0, count));
+            await TcpDoor.SendAsync(client, buffer.AsMemory(0, count), ct);
         }
     }
 
-    public void Dispose() => listener.Dispose();
+    public void Dispose() => door.Dispose();
 }

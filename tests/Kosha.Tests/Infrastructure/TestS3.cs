@@ -35,6 +35,18 @@ public sealed class TestS3 : IAsyncDisposable
         return IsForeign ? options with { Prefix = $"{run}/{name}/" } : options with { Bucket = name };
     }
 
+    /// <summary>
+    /// As <see cref="NewStoreAsync()"/>; where Kosha reaches it and where clients do are two addresses of one server.
+    /// </summary>
+    public async Task<S3StoreOptions> NewPublicStoreAsync()
+    {
+        var options = await NewStoreAsync();
+        return options with
+        {
+            PublicEndpoint = IsForeign ? options.Endpoint : new($"http://localhost:{options.Endpoint!.Port}"),
+        };
+    }
+
     /// <summary>An empty store of a kind of <see cref="TestStore"/>.</summary>
     public async Task<TestStore> NewStoreAsync(string kind) =>
         new(kind == TestStore.InS3 ? await NewStoreAsync() : null);

@@ -1,53 +1,95 @@
+using Kosha.Storage;
 using Kosha.Storage.Blobs;
+using Kosha.Storage.Upkeep;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
 namespace Kosha.Tests.Robustness;
 
-/// <summary>
-/// The real program while its S3 store is away, slow or wrong: it says so or it succeeds, and what it said before
-/// stays true.
-/// </summary>
-public sealed class S3OutageTests(TestS3 s3) : IAsyncLifetime
+/// <summary>A Kosha whose way to its S3 store can be broken.</summary>
+public sealed class KoshaBehindFaults(TestS3 s3, SharedPostgres postgres) : IAsyncLifetime
 {
-    private FaultyS3 faulty = null!;
-    private KoshaProcess kosha = null!;
-    private DavClient drive = null!;
-    private TestStore store = null!;
+    private Database database = null!;
+    private S3BlobStore direct = null!;
+
+    public FaultyS3 Faulty { get; private set; } = null!;
+
+    public KoshaProcess Kosha { get; private set; } = null!;
+
+    public TestStore Store { get; private set; } = null!;
+
+    /// <summary>Contents so far: each case has its own, because what is there already is not stored again.</summary>
+    public int Seed { get; set; }
 
     public async ValueTask InitializeAsync()
     {
         var options = await s3.NewStoreAsync();
-        store = new(options);
-        faulty = new(options.Endpoint!);
-        kosha = await KoshaProcess.StartNewAsync([
-            .. store.Settings, ("Blobs:S3:Endpoint", $"http://127.0.0.1:{faulty.Port}"),
+        Store = new(options);
+        Faulty = new(options.Endpoint!);
+        direct = new(options, TimeProvider.System);
+        var connectionString = await (await postgres.Durable).NewEmptyDatabaseAsync();
+        database = new(connectionString);
+        Kosha = await KoshaProcess.StartNewAsync([
+            .. Store.Settings, ("Database:ConnectionString", connectionString),
+            ("Blobs:S3:Endpoint", Faulty.Url.AbsoluteUri),
             ("Blobs:S3:TimeoutSeconds", "2"), ("Blobs:S3:MaxRetries", "1"),
             ("Blobs:S3:PartBytes", $"{S3StoreOptions.MinPartBytes}"),
         ]);
-        drive = kosha.AdminDrive();
     }
 
     public async ValueTask DisposeAsync()
     {
-        drive?.Dispose();
-        if (kosha is not null)
-            await kosha.DisposeAsync();
-        await faulty.DisposeAsync();
+        if (Kosha is not null)
+            await Kosha.DisposeAsync();
+        await database.DisposeAsync();
+        direct.Dispose();
+        Faulty.Dispose();
     }
 
-    private static byte[] Bytes(int seed, int size = 400_000)
+    /// <summary>What 'kosha fsck' finds, past the faults and without a process for each time.</summary>
+    public async Task AssertCleanAsync()
     {
-        var bytes = new byte[size];
-        new Random(seed).NextBytes(bytes);
-        return bytes;
+        await using var output = new StringWriter();
+        Assert.True(await new Fsck(database, direct, output).RunAsync(new(), CancellationToken.None), $"{output}");
     }
+}
+
+/// <summary>
+/// The real program while its S3 store is away, slow or wrong: it says so or it succeeds, and what it said before
+/// stays true.
+/// </summary>
+public sealed class S3OutageTests(KoshaBehindFaults setup) : IClassFixture<KoshaBehindFaults>, IAsyncLifetime
+{
+    private readonly FaultyS3 faulty = setup.Faulty;
+    private readonly DavClient drive = setup.Kosha.AdminDrive();
+    private readonly string folder = $"case-{Guid.NewGuid():N}";
+    private int before;
+
+    public async ValueTask InitializeAsync()
+    {
+        before = await setup.Store.CountAsync(setup.Kosha);
+        (await drive.MkcolAsync(folder)).Must(201);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        faulty.Heal();
+        drive.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private string PathOf(string name) => $"{folder}/{name}";
+
+    /// <summary>Kosha waits longer for the answer to a large body.</summary>
+    private static int SizeFor(S3Fault fault) => fault == S3Fault.Stall ? 100_000 : TestContent.UsualSize;
+
+    private byte[] NewContent(int size = TestContent.UsualSize) => TestContent.Bytes(++setup.Seed, size);
 
     /// <summary>Every row has its object, every object a row, and no others are there.</summary>
-    private async Task AssertCleanAsync(int contents)
+    private async Task AssertCleanAsync(int newContents)
     {
-        (await kosha.CommandAsync("fsck")).MustSucceed();
-        Assert.Equal(contents, await store.CountAsync(kosha));
+        await setup.AssertCleanAsync();
+        Assert.Equal(before + newContents, await setup.Store.CountAsync(setup.Kosha));
     }
 
     [Theory]
@@ -58,22 +100,22 @@ public sealed class S3OutageTests(TestS3 s3) : IAsyncLifetime
     [InlineData(S3Fault.Stall)]
     public async Task An_outage_is_503_and_changes_nothing(S3Fault fault)
     {
-        (await drive.PutAsync("file", Bytes(1))).Must(201);
+        var (first, second) = (NewContent(SizeFor(fault)), NewContent(SizeFor(fault)));
+        (await drive.PutAsync(PathOf("file"), first)).Must(201);
         faulty.Break(fault);
-        foreach (var (name, size) in ((string, int)[])[("file", 400_000), ("new", 100), ("large", 11_000_000)])
-        {
-            var refused = (await drive.PutAsync(name, Bytes(2, size))).Must(503);
-            Assert.NotNull(refused.Header("Retry-After"));
-        }
-        (await drive.GetAsync("file")).Must(503);
-        (await drive.PropfindAsync("file", "0")).Must(207);
+        // Side by side: each waits for the store's answer twice.
+        await Task.WhenAll(new[] { ("file", second), ("new", NewContent(100)), ("large", NewContent(11_000_000)) }
+            .Select(async put => Assert.NotNull(
+                (await drive.PutAsync(PathOf(put.Item1), put.Item2)).Must(503).Header("Retry-After"))));
+        (await drive.GetAsync(PathOf("file"))).Must(503);
+        (await drive.PropfindAsync(PathOf("file"), "0")).Must(207);
         faulty.Heal();
-        Assert.Equal(Bytes(1), (await drive.GetAsync("file")).Must(200).Body);
-        (await drive.GetAsync("new")).Must(404);
-        (await drive.PutAsync("file", Bytes(2))).Must(204);
-        Assert.Equal(Bytes(2), (await drive.GetAsync("file")).Must(200).Body);
+        Assert.Equal(first, (await drive.GetAsync(PathOf("file"))).Must(200).Body);
+        (await drive.GetAsync(PathOf("new"))).Must(404);
+        (await drive.PutAsync(PathOf("file"), second)).Must(204);
+        Assert.Equal(second, (await drive.GetAsync(PathOf("file"))).Must(200).Body);
         // The old content waits for the sweep.
-        await AssertCleanAsync(contents: 2);
+        await AssertCleanAsync(newContents: 2);
     }
 
     [Theory]
@@ -83,17 +125,18 @@ public sealed class S3OutageTests(TestS3 s3) : IAsyncLifetime
     [InlineData(S3Fault.Stall)]
     public async Task What_fails_once_is_repeated(S3Fault fault)
     {
-        foreach (var (number, size) in ((int[])[400_000, 11_000_000]).Index())
+        foreach (var content in new[] { NewContent(SizeFor(fault)), NewContent(11_000_000) })
         {
+            var path = PathOf($"{content.Length}");
             faulty.Break(fault, times: 1);
-            (await drive.PutAsync($"{number}", Bytes(number, size))).Must(201);
+            (await drive.PutAsync(path, content)).Must(201);
             Assert.Equal(1, faulty.Met);
             faulty.Break(fault, times: 1);
-            Assert.Equal(Bytes(number, size), (await drive.GetAsync($"{number}")).Must(200).Body);
+            Assert.Equal(content, (await drive.GetAsync(path)).Must(200).Body);
             Assert.Equal(1, faulty.Met);
         }
         faulty.Heal();
-        await AssertCleanAsync(contents: 2);
+        await AssertCleanAsync(newContents: 2);
     }
 
     [Theory]
@@ -102,14 +145,14 @@ public sealed class S3OutageTests(TestS3 s3) : IAsyncLifetime
     [InlineData(S3Fault.WrongByte)]
     public async Task A_read_that_goes_wrong_never_looks_whole(S3Fault fault)
     {
-        (await drive.PutAsync("file", Bytes(1))).Must(201);
+        var content = NewContent();
+        (await drive.PutAsync(PathOf("file"), content)).Must(201);
         faulty.Break(fault);
-        var broken = await Record.ExceptionAsync(() => drive.GetAsync("file"));
-        Assert.True(broken is HttpRequestException or IOException, broken?.ToString() ?? "It came whole.");
+        await drive.NeverWholeAsync(PathOf("file"));
         Assert.Equal(1, faulty.Met);
         faulty.Heal();
-        Assert.Equal(Bytes(1), (await drive.GetAsync("file")).Must(200).Body);
-        await AssertCleanAsync(contents: 1);
+        Assert.Equal(content, (await drive.GetAsync(PathOf("file"))).Must(200).Body);
+        await AssertCleanAsync(newContents: 1);
     }
 }
 

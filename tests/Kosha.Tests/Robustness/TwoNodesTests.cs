@@ -7,6 +7,9 @@ namespace Kosha.Tests.Robustness;
 /// <summary>Two daemons over one database and one folder of blobs: what one promises, the other keeps.</summary>
 public sealed class TwoNodesTests(TwoNodesTests.Nodes nodes) : IClassFixture<TwoNodesTests.Nodes>, IAsyncLifetime
 {
+    private const string App = "https://app.example.org";
+
+    private readonly HttpClient anybody = new();
     private DavClient one = null!;
     private DavClient other = null!;
 
@@ -16,6 +19,8 @@ public sealed class TwoNodesTests(TwoNodesTests.Nodes nodes) : IClassFixture<Two
 
         public string ConnectionString { get; private set; } = "";
 
+        public string Blobs { get; private set; } = "";
+
         public KoshaProcess First { get; private set; } = null!;
 
         public KoshaProcess Second { get; private set; } = null!;
@@ -23,12 +28,18 @@ public sealed class TwoNodesTests(TwoNodesTests.Nodes nodes) : IClassFixture<Two
         public async ValueTask InitializeAsync()
         {
             ConnectionString = await (await postgres.Durable).NewEmptyDatabaseAsync();
-            var blobs = shared.NewFolder("shared");
-            File.SetUnixFileMode(blobs, (UnixFileMode)0b111_111_111);
+            var folder = shared.NewFolder("shared");
+            Blobs = Path.Combine(folder, "blobs");
+            File.SetUnixFileMode(folder, (UnixFileMode)0b111_111_111);
             (string, string)[] settings =
-                [("Database:ConnectionString", ConnectionString), ("Blobs:Directory", Path.Combine(blobs, "blobs"))];
+            [
+                ("Database:ConnectionString", ConnectionString), ("Blobs:Directory", Blobs),
+                ("Http:CorsOrigins", App),
+            ];
             First = await KoshaProcess.StartNewAsync(settings);
-            Second = await KoshaProcess.StartNewAsync(settings);
+            Second = await KoshaProcess.StartNewAsync([
+                .. settings, ("Security:MasterKeyFile", Path.Combine(First.DataDirectory, "master-key")),
+            ]);
         }
 
         public async ValueTask DisposeAsync()
@@ -50,6 +61,7 @@ public sealed class TwoNodesTests(TwoNodesTests.Nodes nodes) : IClassFixture<Two
     {
         one.Dispose();
         other.Dispose();
+        anybody.Dispose();
         return ValueTask.CompletedTask;
     }
 
@@ -103,5 +115,74 @@ public sealed class TwoNodesTests(TwoNodesTests.Nodes nodes) : IClassFixture<Two
         Assert.InRange(clock.Elapsed.TotalSeconds, Seconds - 0.5, Seconds + 10);
         (await again.PutAsync("file", "fourth", ("If", $"(<{token}>)"))).Must(412);
         Assert.Equal("", (await again.PropfindAsync("file", "0")).Multistatus.Single.Value("lockdiscovery"));
+    }
+
+    // Links -----------------------------------------------------------------------------------------------------------
+
+    private static Uri On(KoshaProcess node, Uri link) => new(node.Url, link.AbsolutePath);
+
+    private async Task<int> StatusAsync(Uri link)
+    {
+        using var answer = await anybody.GetAsync(link);
+        return (int)answer.StatusCode;
+    }
+
+    [Fact]
+    public async Task A_link_of_one_daemon_is_good_on_the_other_until_its_content_is_swept()
+    {
+        (await one.PutAsync("file", "linked content")).Must(201);
+        var link = On(nodes.Second, await one.LinkToAsync("file"));
+        Assert.Equal("linked content", await anybody.GetStringAsync(link));
+        Assert.Equal("linked content", await anybody.GetStringAsync(On(nodes.First, await other.LinkToAsync("file"))));
+        (await one.PutAsync("file", "other content")).Must(204);
+        Assert.Equal("linked content", await anybody.GetStringAsync(link));
+        for (var sweep = 0; sweep < 2; sweep++)
+            (await nodes.First.CommandAsync("blobs", "sweep", "--grace-hours", "0")).MustSucceed();
+        Assert.Equal(404, await StatusAsync(link));
+    }
+
+    /// <summary>A client that heard 404 might take away its own copy.</summary>
+    [Fact]
+    public async Task A_link_to_what_is_damaged_is_an_error_with_its_reason_in_the_log_and_not_its_token()
+    {
+        const string Content = "content that will be damaged";
+        (await one.PutAsync("file", Content)).Must(201);
+        var link = On(nodes.Second, await one.LinkToAsync("file"));
+        File.Delete(Directory.EnumerateFiles(
+            nodes.Blobs, Storage.StorageFixture.HashOf(Content), SearchOption.AllDirectories).Single());
+        foreach (var reason in (string[])["is missing", "is damaged"])
+        {
+            Assert.Equal(500, await StatusAsync(link));
+            await Eventually.TrueAsync($"the log says that it {reason}", () =>
+                nodes.Second.Output.Contains($" {reason}", StringComparison.Ordinal));
+            // The scrub marks it.
+            Assert.Equal(reason == "is missing" ? 1 : 0, (await nodes.First.CommandAsync("blobs", "scrub")).ExitCode);
+        }
+        Assert.DoesNotContain(link.Segments[^1][..40], nodes.Second.Output, StringComparison.Ordinal);
+        (await one.PutAsync("again", Content)).Must(201);
+        Assert.Equal(Content, await anybody.GetStringAsync(await one.LinkToAsync("file")));
+    }
+
+    [Theory]
+    [InlineData(App, true)]
+    [InlineData("https://other.example.org", false)]
+    public async Task Apps_of_allowed_origins_may_read_by_a_link(string origin, bool isAllowed)
+    {
+        (await one.PutAsync("file", "content")).Must(201);
+        var link = await one.LinkToAsync("file");
+        using var preflight = new HttpRequestMessage(HttpMethod.Options, link)
+        {
+            Headers = { { "Origin", origin }, { "Access-Control-Request-Method", "GET" },
+                { "Access-Control-Request-Headers", "range" } },
+        };
+        using var permission = await anybody.SendAsync(preflight);
+        Assert.Equal(isAllowed ? 204 : 405, (int)permission.StatusCode);
+        using var get = new HttpRequestMessage(HttpMethod.Get, link) { Headers = { { "Origin", origin } } };
+        using var answer = await anybody.SendAsync(get);
+        Assert.Equal("content", await answer.Content.ReadAsStringAsync());
+        Assert.Contains("Origin", answer.Headers.Vary);
+        foreach (var headers in new[] { permission.Headers, answer.Headers })
+            Assert.Equal(isAllowed ? origin : null, headers.TryGetValues("Access-Control-Allow-Origin", out var values)
+                ? Assert.Single(values) : null);
     }
 }

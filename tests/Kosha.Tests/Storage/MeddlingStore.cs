@@ -40,10 +40,10 @@ public sealed class MeddlingStore(IBlobStore store) : IBlobStore
         await AfterPut(++Puts);
     }
 
-    public async Task<Stream> OpenAsync(string key, long offset, long length, CancellationToken ct)
+    public async Task<Stream> OpenAsync(string key, BlobPart part, CancellationToken ct)
     {
         await BeforeOpen(key);
-        return await store.OpenAsync(key, offset, length, ct);
+        return await store.OpenAsync(key, part, ct);
     }
 
     public Task<Uri?> FindLinkAsync(string key, LinkedContent content, TimeSpan lifetime, CancellationToken ct) =>

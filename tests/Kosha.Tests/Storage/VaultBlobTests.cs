@@ -72,6 +72,21 @@ public sealed class VaultBlobTests(StorageFixture storage) : IClassFixture<Stora
         await storage.AssertCleanAsync();
     }
 
+    /// <summary>As two daemons that begin at once with one database, and each with its own store.</summary>
+    [Fact]
+    public async Task A_row_of_another_store_proves_nothing_and_spares_no_upload()
+    {
+        var user = await storage.NewUserAsync();
+        var content = Unique();
+        await user.PutAsync("first", content);
+        var key = await storage.BlobAsync<string>(content, "object_key");
+        await storage.ExecuteAsync($"update blob_objects set store = 's3' where key = '{key}'");
+        await RefusedAsync(StorageFault.Unavailable, () => user.PutAsync("second", content));
+        Assert.Null(await user.FindAsync("second"));
+        await storage.ExecuteAsync($"update blob_objects set store = 'disk' where key = '{key}'");
+        await user.PutAsync("second", content);
+    }
+
     [Fact]
     public async Task A_damaged_blob_is_healed_under_a_new_key_and_the_old_key_is_doomed()
     {

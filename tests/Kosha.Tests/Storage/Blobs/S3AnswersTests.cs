@@ -40,6 +40,8 @@ public sealed class S3AnswersTests : IDisposable
     /// <summary>HEAD has no body, whatever it answers.</summary>
     private static string Empty(int status) => CannedS3.Answer(status, "");
 
+    private static string FirstByte => CannedS3.Answer(206, "p", "Content-Range: bytes 0-0/5");
+
     private static string AnyKey(S3BlobStore store) => store.Key(new(new byte[BlobId.ByteLength]), 1);
 
     [Theory]
@@ -73,7 +75,30 @@ public sealed class S3AnswersTests : IDisposable
         using var store = With(canned.Options with { Timeout = Patience });
         Assert.Equal(StorageFault.Unavailable, await TestUser.FaultAsync(() => PutAsync(store)));
         Assert.Equal(StorageFault.Unavailable,
-            await TestUser.FaultAsync(() => store.OpenAsync(AnyKey(store), 0, 1, None)));
+            await TestUser.FaultAsync(() => store.OpenAsync(AnyKey(store), BlobPart.Whole(1), None)));
+    }
+
+    /// <summary>Once only the bytes of files had a limit in time.</summary>
+    [Theory]
+    [InlineData("identity", "GET", "200 OK")]
+    [InlineData("list", "GET", "200 OK")]
+    [InlineData("identity", "GET", "403 Forbidden")]
+    [InlineData("put", "PUT", "403 Forbidden")]
+    [InlineData("parts", "?uploads", "200 OK")]
+    [InlineData("parts", "?uploadId", "200 OK")]
+    [InlineData("parts", "?uploadId", "403 Forbidden")]
+    public async Task An_answer_that_stalls_after_its_head_is_unavailable(string work, string request, string status)
+    {
+        using var canned = new CannedS3(line => line.Contains(request, StringComparison.Ordinal)
+            ? $"HTTP/1.1 {status}\r\nContent-Length: 100\r\n\r\n<?xml" : AnswerToParts(line));
+        using var store = With(canned.Options with { Timeout = Patience, PartBytes = S3StoreOptions.MinPartBytes });
+        Assert.Equal(StorageFault.Unavailable, await TestUser.FaultAsync(() => work switch
+        {
+            "identity" => store.FindIdentityAsync(None),
+            "list" => store.IsEmptyAsync(None),
+            "put" => PutAsync(store),
+            _ => PutAsync(store, 13_000_000),
+        }));
     }
 
     [Theory]
@@ -84,7 +109,7 @@ public sealed class S3AnswersTests : IDisposable
         using var canned = new CannedS3(_ => "HTTP/1.1 206 Partial\r\nContent-Length: 100\r\n"
             + "Content-Range: bytes 0-99/100\r\n\r\nonly this") { Cuts = cuts };
         using var store = With(canned.Options with { Timeout = Patience });
-        await using var body = await store.OpenAsync(AnyKey(store), 0, 100, None);
+        await using var body = await store.OpenAsync(AnyKey(store), BlobPart.Whole(100), None);
         var buffer = new byte[100];
         await body.ReadExactlyAsync(buffer.AsMemory(0, 9));
         await Assert.ThrowsAnyAsync<IOException>(() => body.ReadExactlyAsync(buffer.AsMemory(9)).AsTask());
@@ -95,7 +120,22 @@ public sealed class S3AnswersTests : IDisposable
     {
         using var canned = new CannedS3(_ => CannedS3.Answer(200, "0123456789"));
         Assert.Equal(StorageFault.Unavailable,
-            await FaultAsync(canned, store => store.OpenAsync(AnyKey(store), 3, 4, None)));
+            await FaultAsync(canned, store => store.OpenAsync(AnyKey(store), new(3, 4, 10), None)));
+    }
+
+    [Theory]
+    [InlineData(200, null, StorageFault.Damaged)]
+    [InlineData(206, "bytes 0-2/5", StorageFault.Damaged)]
+    [InlineData(206, "bytes 0-2/2", StorageFault.Unavailable)]
+    [InlineData(206, "bytes 0-1/3", StorageFault.Unavailable)]
+    [InlineData(206, "bytes 1-3/3", StorageFault.Unavailable)]
+    [InlineData(206, "bytes 0-2/*", StorageFault.Unavailable)]
+    [InlineData(206, null, StorageFault.Unavailable)]
+    public async Task What_is_not_as_long_as_its_row_is_not_served(int status, string? range, StorageFault fault)
+    {
+        using var canned = new CannedS3(_ => CannedS3.Answer(
+            status, "01234"[..(status == 200 ? 5 : 3)], range is null ? [] : [$"Content-Range: {range}"]));
+        Assert.Equal(fault, await FaultAsync(canned, s => s.OpenAsync(AnyKey(s), BlobPart.Whole(3), None)));
     }
 
     /// <summary>To a key that may not list, AWS says 403 where it would say 404 to others.</summary>
@@ -107,7 +147,7 @@ public sealed class S3AnswersTests : IDisposable
         {
             ["PUT", var url, ..] when there.Add(url) => CannedS3.Answer(200, ""),
             ["DELETE", var url, ..] when there.Remove(url) => CannedS3.Answer(204, ""),
-            ["HEAD", var url, ..] when there.Contains(url) => CannedS3.Answer(200, ""),
+            ["GET", var url, ..] when there.Contains(url) => FirstByte,
             ["HEAD", ..] => Empty(403),
             _ => CannedS3.Error(403, "AccessDenied"),
         });
@@ -115,11 +155,44 @@ public sealed class S3AnswersTests : IDisposable
         Assert.Null(await store.FindSizeAsync(AnyKey(store), None));
         Assert.Null(await store.FindIdentityAsync(None));
         Assert.Null(await store.IsEmptyAsync(None));
-        Assert.Equal(StorageFault.Damaged, await TestUser.FaultAsync(() => store.OpenAsync(AnyKey(store), 0, 1, None)));
+        Assert.Equal(StorageFault.Damaged,
+            await TestUser.FaultAsync(() => store.OpenAsync(AnyKey(store), BlobPart.Whole(1), None)));
         Assert.Empty(there);
-        using var forbidden = new CannedS3(_ => CannedS3.Error(403, "AccessDenied"));
-        Assert.Equal(StorageFault.Unavailable, await FaultAsync(forbidden, s => s.FindSizeAsync(AnyKey(s), None)));
-        Assert.Equal(StorageFault.Unavailable, await FaultAsync(forbidden, s => s.FindIdentityAsync(None)));
+    }
+
+    /// <summary>What is missing becomes damaged, or forgotten once it is deleted: only the store may say so.</summary>
+    [Theory]
+    [InlineData("all is forbidden")]
+    [InlineData("only blobs are forbidden")]
+    [InlineData("this object is forbidden in other words")]
+    [InlineData("the bucket is missing")]
+    [InlineData("a proxy finds nothing")]
+    public async Task What_may_be_there_is_not_taken_for_missing(string why)
+    {
+        var there = new HashSet<string>();
+        using var canned = new CannedS3(line => (why, line.Split(' ')) switch
+        {
+            ("the bucket is missing", ["HEAD", ..]) => Empty(404),
+            ("the bucket is missing", _) => CannedS3.Error(404, "NoSuchBucket"),
+            ("a proxy finds nothing", _) => CannedS3.Answer(404, "<html>Not found</html>"),
+            ("all is forbidden", _) => CannedS3.Error(403, "AccessDenied"),
+            ("only blobs are forbidden", ["GET", var url, ..])
+                when url.Contains("/blobs/", StringComparison.Ordinal) => CannedS3.Error(403, "AccessDenied"),
+            (_, ["PUT", var url, ..]) when there.Add(url) => Empty(200),
+            (_, ["DELETE", var url, ..]) when there.Remove(url) => Empty(204),
+            (_, ["GET", var url, ..]) when there.Contains(url) => FirstByte,
+            ("this object is forbidden in other words", ["GET", var url, ..])
+                when !url.Contains("kosha-probe", StringComparison.Ordinal) =>
+                CannedS3.Error(403, "AccessDenied", "You may not decrypt it."),
+            (_, ["HEAD", ..]) => Empty(403),
+            _ => CannedS3.Error(403, "AccessDenied"),
+        });
+        Assert.Equal(StorageFault.Unavailable, await FaultAsync(canned, s => s.FindSizeAsync(AnyKey(s), None)));
+        Assert.Equal(StorageFault.Unavailable,
+            await FaultAsync(canned, s => s.OpenAsync(AnyKey(s), BlobPart.Whole(1), None)));
+        if (why != "only blobs are forbidden")
+            Assert.Equal(StorageFault.Unavailable, await FaultAsync(canned, s => s.FindIdentityAsync(None)));
+        Assert.Empty(there);
     }
 
     [Theory]
@@ -154,23 +227,25 @@ public sealed class S3AnswersTests : IDisposable
         Assert.Equal(["HEAD", "PUT", "PUT"], lines.Select(line => line.Split(' ')[0]));
     }
 
+    /// <summary>Takes every part and completes nothing.</summary>
+    private static string AnswerToParts(string line) => line switch
+    {
+        _ when line.Contains("?uploads", StringComparison.Ordinal) => CannedS3.Answer(200,
+            "<InitiateMultipartUploadResult><Bucket>bucket</Bucket><Key>key</Key><UploadId>1</UploadId>"
+            + "</InitiateMultipartUploadResult>"),
+        _ when line.StartsWith("PUT", StringComparison.Ordinal) =>
+            CannedS3.Answer(200, "", "ETag: \"0123456789abcdef0123456789abcdef\""),
+        _ => CannedS3.Error(404, "NoSuchUpload"),
+    };
+
     /// <summary>MinIO answers so where AWS and Ceph say 200 again.</summary>
     [Theory]
     [InlineData("1852b2d43eebfbf285c3cb38129804d4-3", true)]
     [InlineData("00000000000000000000000000000000-3", false)]
     public async Task A_completion_that_was_repeated_is_judged_by_the_object(string etag, bool isThere)
     {
-        const string PartEtag = "ETag: \"0123456789abcdef0123456789abcdef\"";
-        using var canned = new CannedS3(line => line switch
-        {
-            _ when line.Contains("?uploads", StringComparison.Ordinal) => CannedS3.Answer(200,
-                "<InitiateMultipartUploadResult><Bucket>bucket</Bucket><Key>key</Key><UploadId>1</UploadId>"
-                + "</InitiateMultipartUploadResult>"),
-            _ when line.StartsWith("PUT", StringComparison.Ordinal) => CannedS3.Answer(200, "", PartEtag),
-            _ when line.StartsWith("HEAD", StringComparison.Ordinal) =>
-                CannedS3.Answer(200, "", $"ETag: \"{etag}\""),
-            _ => CannedS3.Error(404, "NoSuchUpload"),
-        });
+        using var canned = new CannedS3(line => line.StartsWith("HEAD", StringComparison.Ordinal)
+            ? CannedS3.Answer(200, "", $"ETag: \"{etag}\"") : AnswerToParts(line));
         using var store = With(canned.Options with { PartBytes = S3StoreOptions.MinPartBytes });
         Assert.Equal(isThere ? null : (StorageFault?)StorageFault.Unavailable,
             (await Record.ExceptionAsync(() => PutAsync(store, 13_000_000)) as StorageException)?.Fault);
@@ -236,7 +311,10 @@ public sealed class S3AnswersTests : IDisposable
                 CannedS3.Answer(200, "", "Access-Control-Allow-Origin: *"),
             _ => Empty(200),
         });
-        using var store = With(canned.Options with { BrowserOrigin = "https://files.example.org" });
+        using var store = With(canned.Options with
+        {
+            BrowserOrigin = "https://files.example.org", PublicEndpoint = canned.Options.Endpoint,
+        });
         var report = await store.ReportAsync(None);
         Assert.Empty(report.Warnings);
         Assert.Empty(report.ToAdd);
@@ -247,6 +325,25 @@ public sealed class S3AnswersTests : IDisposable
                 StringComparison.Ordinal),
             sentence => Assert.EndsWith("pages of https://files.example.org may.", sentence,
                 StringComparison.Ordinal));
+    }
+
+    /// <summary>Another server may answer there, as a proxy does with rules of its own.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_browsers_may_is_asked_where_browsers_ask(bool isAllowed)
+    {
+        static CannedS3 Open(bool isOpen) => new(_ => isOpen
+            ? CannedS3.Answer(200, "", "Access-Control-Allow-Origin: *") : CannedS3.Error(403, "AccessForbidden"));
+        using var inner = Open(!isAllowed);
+        using var outer = Open(isAllowed);
+        using var store = With(inner.Options with
+        {
+            BrowserOrigin = "https://files.example.org", PublicEndpoint = outer.Options.Endpoint,
+        });
+        var report = await store.ReportAsync(None);
+        Assert.EndsWith(isAllowed ? "may." : "may not.", report.Capabilities[^1], StringComparison.Ordinal);
+        Assert.Equal(!isAllowed, report.ToAdd.Any(rule => rule.Contains("CORS", StringComparison.Ordinal)));
     }
 
     [Fact]

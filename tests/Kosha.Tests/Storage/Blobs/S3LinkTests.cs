@@ -23,12 +23,7 @@ public sealed class S3LinkTests(TestS3 s3) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        options = await s3.NewStoreAsync();
-        // Where Kosha reaches it and where clients do are two addresses of one server.
-        options = options with
-        {
-            PublicEndpoint = TestS3.IsForeign ? options.Endpoint : new($"http://localhost:{options.Endpoint!.Port}"),
-        };
+        options = await s3.NewPublicStoreAsync();
         store = new(options, TimeProvider.System);
         await store.CreateAsync(None);
         var spools = new SpoolFolder(folder.NewFolder("spool"), 1 << 20);
