@@ -1,5 +1,3 @@
-using Kosha.Benchmarks.Http;
-
 namespace Kosha.Benchmarks.Workloads;
 
 /// <summary>Files of three sizes on servers whose bytes are in one S3 store, and in that store itself.</summary>

@@ -24,7 +24,7 @@ public sealed partial class KoshaProcess
 
     private IEnumerable<KeyValuePair<string, string?>> BlobSettings =>
         from setting in settings
-        where setting.Key.StartsWith("Blobs:", StringComparison.Ordinal)
+        where setting.Key == "PublicUrl" || setting.Key.StartsWith("Blobs:", StringComparison.Ordinal)
         select KeyValuePair.Create(
             "KOSHA_" + setting.Key.Replace(":", "__", StringComparison.Ordinal), (string?)setting.Value);
 
