@@ -145,30 +145,29 @@ public sealed partial class NodeTree
     /// <summary>Dead properties in one page, in bytes; the page ends early beyond it.</summary>
     private const int MaxPagePropertyBytes = 4 * 1024 * 1024;
 
-    /// <summary>One row at least, so that an empty page and a folder that is gone are told apart.</summary>
-    private const string ListedMembers = $"""
-        from (select {IsLive} as is_live offset 0) f
-        left join lateral (
-            select m.* from file_nodes m where f.is_live and m.parent_id = @folderId and m.name > @afterName
-            order by m.name limit @limit) n on true
-        """;
-
     private const string SqlList = $"""
-        select f.is_live, n.properties is not null as has_properties, {SmallColumns} {ListedMembers} order by n.name
+        select n.properties is not null as has_properties, {SmallColumns}
+        from file_nodes n
+        {ListedMembers}
         """;
 
     private const string SqlListWithDigests = $"""
-        select f.is_live, n.properties is not null as has_properties, {SmallColumns}, b.sha1, b.md5 {ListedMembers}
-        left join lateral (select c.sha1, c.md5 from blobs c where c.id = n.blob_id offset 0) b on true
-        order by n.name
+        select n.properties is not null as has_properties, {SmallColumns}, b.sha1, b.md5
+        from file_nodes n left join blobs b on b.id = n.blob_id
+        {ListedMembers}
         """;
 
     private const string SqlListWithObjects = $"""
-        select f.is_live, n.properties is not null as has_properties, {SmallColumns}, b.sha1, b.md5, b.object_key,
-               coalesce(b.state = 'damaged', false) as is_damaged {ListedMembers}
-        left join lateral (
-            select c.sha1, c.md5, c.object_key, c.state from blobs c where c.id = n.blob_id offset 0) b on true
-        order by n.name
+        select n.properties is not null as has_properties, {SmallColumns}, b.sha1, b.md5, b.object_key,
+               coalesce(b.state = 'damaged', false) as is_damaged
+        from file_nodes n left join blobs b on b.id = n.blob_id
+        {ListedMembers}
+        """;
+
+    /// <summary>In the order of an index, and without a subquery a row: a long list costs half as much.</summary>
+    private const string ListedMembers = $"""
+        where n.parent_id = @folderId and n.name > @afterName and (select {IsLive})
+        order by n.name limit @limit
         """;
 
     private static string ListSql(ListedDetails details) =>
@@ -176,7 +175,9 @@ public sealed partial class NodeTree
         : details.HasFlag(ListedDetails.Digests) ? SqlListWithDigests
         : SqlList;
 
-    private sealed record ListedMember(bool IsLive, bool HasProperties);
+    private sealed record ListedMember(bool HasProperties);
+
+    private const string SqlIsLive = $"select {IsLive}";
 
     /// <summary>
     /// All members of a live folder, page by page in the order of their names' bytes. The database reads on while the
@@ -207,8 +208,8 @@ public sealed partial class NodeTree
 
     /// <summary>
     /// One page of a live folder's members in the order of their names' bytes, from after <paramref name="afterName"/>
-    /// (null: from the start). One statement, and one more where members have dead properties that are asked for; the
-    /// connection is given back before the page is returned.
+    /// (null: from the start). One statement, and one more where members have dead properties that are asked for or
+    /// where there is no member; the connection is given back before the page is returned.
     /// <see cref="StorageFault.NotFound"/> when the folder is live no longer: who reads on must not take the members
     /// that are missing for deleted ones.
     /// </summary>
@@ -221,17 +222,19 @@ public sealed partial class NodeTree
         };
         var command = new CommandDefinition(ListSql(details), parameters, cancellationToken: ct);
         var rows = await database.ReadAsync(async connection =>
-            (await connection.QueryAsync<ListedMember, FileNode?, (ListedMember Member, FileNode? Node)>(
+            (await connection.QueryAsync<ListedMember, FileNode, (ListedMember Member, FileNode Node)>(
                 command, (member, node) => (member, node)))
                 .AsList(), ct);
-        if (!rows[0].Member.IsLive)
-            throw await GoneAsync(caller, ct);
-        if (rows[0].Node is null)
-            return NodePage.Empty;
-        var page = new NodePage(
-            rows.ConvertAll(row => row.Node!), rows.Count < limit ? null : rows[^1].Node!.Name);
+        if (rows.Count == 0)
+        {
+            // Empty, or gone.
+            var isLive = await database.ReadAsync(connection => connection.ExecuteScalarAsync<bool>(
+                new(SqlIsLive, parameters, cancellationToken: ct)), ct);
+            return isLive ? NodePage.Empty : throw await GoneAsync(caller, ct);
+        }
+        var page = new NodePage(rows.ConvertAll(row => row.Node), rows.Count < limit ? null : rows[^1].Node.Name);
         var ids = details.HasFlag(ListedDetails.Properties)
-            ? rows.Where(row => row.Member.HasProperties).Select(row => row.Node!.Id).ToArray()
+            ? rows.Where(row => row.Member.HasProperties).Select(row => row.Node.Id).ToArray()
             : [];
         return ids.Length == 0 ? page : await WithPropertiesAsync(caller, folderId, page, ids, ct);
     }
