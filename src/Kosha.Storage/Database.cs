@@ -83,6 +83,14 @@ public sealed class Database : IAsyncDisposable
         }
     }
 
+    /// <summary>As <see cref="ReadAsync"/>, for several statements that all see the same moment.</summary>
+    public Task<T> SnapshotAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken ct) =>
+        ReadAsync(async connection =>
+        {
+            await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
+            return await work(connection);
+        }, ct);
+
     /// <summary>
     /// As <see cref="ReadAsync"/>, for a statement that looks at whole tables: it may read them from end to end.
     /// </summary>

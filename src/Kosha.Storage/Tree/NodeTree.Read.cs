@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Dapper;
 using Kosha.Storage.Accounts;
+using Npgsql;
 
 namespace Kosha.Storage.Tree;
 
@@ -221,22 +222,29 @@ public sealed partial class NodeTree
             caller.UserId, caller.CredentialStamp, caller.AppPasswordId, folderId, afterName = afterName ?? "", limit,
         };
         var command = new CommandDefinition(ListSql(details), parameters, cancellationToken: ct);
-        var rows = await database.ReadAsync(async connection =>
-            (await connection.QueryAsync<ListedMember, FileNode, (ListedMember Member, FileNode Node)>(
-                command, (member, node) => (member, node)))
-                .AsList(), ct);
-        if (rows.Count == 0)
+        // Properties come by a second statement, which must not meet what was changed after the first.
+        var found = details.HasFlag(ListedDetails.Properties)
+            ? await database.SnapshotAsync(FindPageAsync, ct)
+            : await database.ReadAsync(FindPageAsync, ct);
+        return found ?? throw await GoneAsync(caller, ct);
+
+        async Task<NodePage?> FindPageAsync(NpgsqlConnection connection)
         {
-            // Empty, or gone.
-            var isLive = await database.ReadAsync(connection => connection.ExecuteScalarAsync<bool>(
-                new(SqlIsLive, parameters, cancellationToken: ct)), ct);
-            return isLive ? NodePage.Empty : throw await GoneAsync(caller, ct);
+            var rows = (await connection.QueryAsync<ListedMember, FileNode, (ListedMember Member, FileNode Node)>(
+                command, (member, node) => (member, node))).AsList();
+            if (rows.Count == 0)
+            {
+                // Empty, or gone.
+                var isLive = await connection.ExecuteScalarAsync<bool>(
+                    new(SqlIsLive, parameters, cancellationToken: ct));
+                return isLive ? NodePage.Empty : null;
+            }
+            var page = new NodePage(rows.ConvertAll(row => row.Node), rows.Count < limit ? null : rows[^1].Node.Name);
+            var ids = details.HasFlag(ListedDetails.Properties)
+                ? rows.Where(row => row.Member.HasProperties).Select(row => row.Node.Id).ToArray()
+                : [];
+            return ids.Length == 0 ? page : await WithPropertiesAsync(connection, caller, folderId, page, ids, ct);
         }
-        var page = new NodePage(rows.ConvertAll(row => row.Node), rows.Count < limit ? null : rows[^1].Node.Name);
-        var ids = details.HasFlag(ListedDetails.Properties)
-            ? rows.Where(row => row.Member.HasProperties).Select(row => row.Node.Id).ToArray()
-            : [];
-        return ids.Length == 0 ? page : await WithPropertiesAsync(caller, folderId, page, ids, ct);
     }
 
     private const string SqlListProperties = $"""
@@ -265,17 +273,17 @@ public sealed partial class NodeTree
     }
 
     /// <summary>The page with its dead properties; it ends with the last member whose properties are let in.</summary>
-    private async Task<NodePage> WithPropertiesAsync(
-        Caller caller, long folderId, NodePage page, long[] ids, CancellationToken ct)
+    private static async Task<NodePage?> WithPropertiesAsync(
+        NpgsqlConnection connection, Caller caller, long folderId, NodePage page, long[] ids, CancellationToken ct)
     {
         var parameters = new
         {
             caller.UserId, caller.CredentialStamp, caller.AppPasswordId, folderId, ids, MaxPagePropertyBytes,
         };
-        var rows = await database.ReadAsync(async connection => (await connection.QueryAsync<ListedProperties>(
-            new(SqlListProperties, parameters, cancellationToken: ct))).AsList(), ct);
+        var rows = (await connection.QueryAsync<ListedProperties>(
+            new(SqlListProperties, parameters, cancellationToken: ct))).AsList();
         if (!rows[0].IsLive)
-            throw await GoneAsync(caller, ct);
+            return null;
         var byId = rows.ToDictionary(row => row.Id, row => row.Properties);
         List<FileNode> nodes = [.. page.Nodes.Select(node =>
             byId.TryGetValue(node.Id, out var properties) ? node with { Properties = properties } : node)];

@@ -87,6 +87,34 @@ public sealed class NodeTreeReadTests(StorageFixture storage) : IClassFixture<St
     }
 
     [Fact]
+    public async Task A_member_that_leaves_meanwhile_is_listed_with_its_properties_or_not_at_all()
+    {
+        var user = await storage.NewUserAsync();
+        await user.MakeFolderAsync("f");
+        await user.MakeFolderAsync("f/x");
+        var changes = new PropertyChanges([new("{x}y", "xml")], null, null);
+        var (inside, outside) = (NodePath.FromEncoded("f/x"), NodePath.FromEncoded("x"));
+        await storage.Tree.ChangePropertiesAsync(user.Caller, inside, changes, WriteConditions.None, None);
+        var folder = await user.GetAsync("f");
+        using var enough = new CancellationTokenSource();
+        var moving = Task.Run(async () =>
+        {
+            for (var (from, to) = (inside, outside); !enough.IsCancellationRequested; (from, to) = (to, from))
+                await storage.Tree.MoveAsync(user.Caller, from, to, true, null, WriteConditions.None, None);
+        });
+        var seen = 0;
+        for (var i = 0; i < 1000 || (seen == 0 && !moving.IsCompleted); i++)
+        {
+            var page = await storage.Tree.ListAsync(user.Caller, folder.Id, null, 10, ListedDetails.Properties, None);
+            Assert.All(page.Nodes, node => Assert.NotNull(node.Properties));
+            seen += page.Nodes.Count;
+        }
+        await enough.CancelAsync();
+        await moving;
+        Assert.NotEqual(0, seen);
+    }
+
+    [Fact]
     public async Task An_empty_folder_has_an_empty_page()
     {
         var user = await storage.NewUserAsync();
