@@ -222,11 +222,15 @@ public sealed partial class NodeTree
             caller.UserId, caller.CredentialStamp, caller.AppPasswordId, folderId, afterName = afterName ?? "", limit,
         };
         var command = new CommandDefinition(ListSql(details), parameters, cancellationToken: ct);
-        // Properties come by a second statement, which must not meet what was changed after the first.
-        var found = details.HasFlag(ListedDetails.Properties)
-            ? await database.SnapshotAsync(FindPageAsync, ct)
-            : await database.ReadAsync(FindPageAsync, ct);
-        return found ?? throw await GoneAsync(caller, ct);
+        try
+        {
+            return await database.ReadAsync(FindPageAsync, ct) ?? throw await GoneAsync(caller, ct);
+        }
+        catch (LostRaceException)
+        {
+            // A member left between the two statements; in a snapshot none can.
+            return await database.SnapshotAsync(FindPageAsync, ct) ?? throw await GoneAsync(caller, ct);
+        }
 
         async Task<NodePage?> FindPageAsync(NpgsqlConnection connection)
         {
@@ -284,6 +288,8 @@ public sealed partial class NodeTree
             new(SqlListProperties, parameters, cancellationToken: ct))).AsList();
         if (!rows[0].IsLive)
             return null;
+        if ((rows[0].Found ?? 0) != ids.Length)
+            throw new LostRaceException();
         var byId = rows.ToDictionary(row => row.Id, row => row.Properties);
         List<FileNode> nodes = [.. page.Nodes.Select(node =>
             byId.TryGetValue(node.Id, out var properties) ? node with { Properties = properties } : node)];
