@@ -1,3 +1,4 @@
+using Kosha.Storage.Blobs;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Kosha.Daemon.Web;
@@ -7,7 +8,7 @@ namespace Kosha.Daemon.Web;
 /// lines are welcome; a client that stands still or trickles must not hold its request, spool and connection for ever.
 /// Only the time that Kosha waits counts; the end may be as short as it likes.
 /// </summary>
-internal sealed class IdleBody(Stream inner, TimeSpan limit, TimeProvider time) : Stream
+internal sealed class IdleBody(Stream inner, TimeSpan limit, TimeProvider time) : ReadOnlyStream
 {
     /// <summary>What must arrive within the limit.</summary>
     private const int LeastBytes = 64 * 1024;
@@ -68,36 +69,6 @@ internal sealed class IdleBody(Stream inner, TimeSpan limit, TimeProvider time) 
             idle.Dispose();
         base.Dispose(disposing);
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
-    public override void Flush()
-    {
-        // Nothing is written.
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => inner.Read(buffer, offset, count);
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }
 
 /// <summary>Puts <see cref="IdleBody"/> before every request that may have a body.</summary>

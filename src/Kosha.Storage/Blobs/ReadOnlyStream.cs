@@ -1,7 +1,7 @@
 namespace Kosha.Storage.Blobs;
 
-/// <summary>What streams of stored bytes have in common: they are read from start to end, and no more.</summary>
-internal abstract class ReadOnlyStream : Stream
+/// <summary>What streams of bytes on their way have in common: they are read from start to end, and no more.</summary>
+public abstract class ReadOnlyStream : Stream
 {
     public override bool CanRead => true;
 
