@@ -148,16 +148,27 @@ public sealed partial class S3BlobStore
             if (refusal is not { StatusCode: HttpStatusCode.Forbidden })
                 return refusal is { StatusCode: HttpStatusCode.NotFound, ErrorCode: "NoSuchKey" };
             var probe = NewProbeKey(key[..(key.LastIndexOf('/') + 1)]);
-            await client.PutObjectAsync(SmallPutRequest(probe, ProbeBytes), ct);
-            var isReadable = await FindRefusalAsync(probe, ct) is null;
-            await client.DeleteObjectAsync(options.Bucket, ObjectKey(probe), CancellationToken.None);
-            return isReadable && await FindRefusalAsync(probe, ct) is { } gone
+            return await IsReadableAsync(probe, ct) && await FindRefusalAsync(probe, ct) is { } gone
                 && (gone.StatusCode, gone.ErrorCode, gone.Message)
                     == (refusal.StatusCode, refusal.ErrorCode, refusal.Message);
         }
         catch (Exception failure) when (IsFailure(failure, ct))
         {
             return false;
+        }
+    }
+
+    /// <summary>Whether a probe that is put there can be read; it is gone again, however that ends.</summary>
+    private async Task<bool> IsReadableAsync(string probe, CancellationToken ct)
+    {
+        await client.PutObjectAsync(SmallPutRequest(probe, ProbeBytes), ct);
+        try
+        {
+            return await FindRefusalAsync(probe, ct) is null;
+        }
+        finally
+        {
+            await client.DeleteObjectAsync(options.Bucket, ObjectKey(probe), CancellationToken.None);
         }
     }
 
