@@ -68,6 +68,9 @@ public sealed partial class KoshaOptions
     /// <summary>All spools together, in bytes.</summary>
     public long SpoolMaxBytes { get; }
 
+    /// <summary>Uploads that one user may have under way.</summary>
+    public int UploadsMaxOpenPerUser { get; }
+
     /// <summary>Null: the one in the data folder, which is made if it is not there.</summary>
     public string? SecurityMasterKeyFile { get; }
 
@@ -123,6 +126,7 @@ public sealed partial class KoshaOptions
         BlobsRedirectMinBytes = reader.Number("Blobs:RedirectMinBytes", 8L << 20, 0, long.MaxValue);
         SpoolDirectory = ReadDirectory(reader, "Spool:Directory", Path.Combine(DataDirectory, "spool"));
         SpoolMaxBytes = reader.Number("Spool:MaxBytes", 64L << 30, 1 << 20, long.MaxValue);
+        UploadsMaxOpenPerUser = (int)reader.Number("Uploads:MaxOpenPerUser", 100, 1, 10_000);
         SecurityMasterKeyFile = ReadMasterKeyFile(reader);
         AdminPassword = ReadAdminPassword(reader);
         WebDavInfiniteDepth = reader.Flag("WebDav:InfiniteDepth", false);

@@ -17,6 +17,7 @@ internal static class Steps
     public const string Stored = "vault.stored";
     public const string Naming = "vault.naming";
     public const string Named = "vault.named";
+    public const string UploadVerified = "upload.verified";
     public const string Renamed = "disk.renamed";
     public const string DeletionsRaised = "deletions.raised";
     public const string SweepCondemned = "sweep.condemned";

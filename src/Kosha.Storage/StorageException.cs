@@ -39,6 +39,12 @@ public enum StorageFault
     /// <summary>The bytes received do not have the digest or length that the client announced.</summary>
     DigestMismatch,
 
+    /// <summary>Not all bytes of an upload are there yet.</summary>
+    BytesMissing,
+
+    /// <summary>The upload was completed, cancelled or has expired.</summary>
+    UploadOver,
+
     /// <summary>The target is the source itself, or lies below it.</summary>
     Cycle,
 

@@ -27,6 +27,9 @@ public sealed record FileWrite
 
     /// <summary>The SHA-256 that the bytes must have, if the client sent one.</summary>
     public byte[]? Sha256 { get; init; }
+
+    /// <summary>What an upload has reserved for it, in bytes; given back as the file is charged.</summary>
+    internal long ReservedBytes { get; init; }
 }
 
 /// <summary>What a write made.</summary>
@@ -73,21 +76,34 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
         RequireAnnounced(spool, write);
         Steps.Reached(Steps.Compared);
 
+        // 4 and 5. Store and name.
+        return await KeepAsync(
+            spool.Content, key => store.PutAsync(key, spool, ct),
+            claim => tree.NameAsync(caller, path, write, claim, spool.Size, ct), ct);
+    }
+
+    /// <summary>
+    /// Stores and names a verified content. Where the sweep takes its row between the two, both are done again, so
+    /// <paramref name="putAsync"/> must still have the bytes then. Fault: Unavailable, and those of both.
+    /// </summary>
+    /// <param name="content">What was verified.</param>
+    /// <param name="putAsync">Makes its bytes durable under a key; not called if a row proves that they are.</param>
+    /// <param name="nameAsync">The transaction that names it; null: there are no bytes to name.</param>
+    /// <param name="ct">Ends it.</param>
+    internal async Task<T> KeepAsync<T>(
+        BlobContent content, Func<string, Task> putAsync, Func<BlobClaim?, Task<T>> nameAsync, CancellationToken ct)
+    {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                // 4. Store.
-                var claim = spool.Size == 0 ? null : await StoreAsync(spool, ct);
-
-                // 5. Name.
-                var result = await tree.NameAsync(caller, path, write, claim, spool.Size, ct);
+                var claim = content.Size == 0 ? null : await StoreAsync(content, putAsync, ct);
+                var named = await nameAsync(claim);
                 Steps.Reached(Steps.Named, claim?.Key);
-                return result;
+                return named;
             }
             catch (BlobGoneException e)
             {
-                // The sweep took the row between 4 and 5; the spool still has the bytes.
                 if (attempt == MaxAttempts)
                     throw new StorageException(StorageFault.Unavailable,
                         "The content could not be kept. Try again.", e);
@@ -95,17 +111,33 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
         }
     }
 
-    private async Task<BlobClaim> StoreAsync(Spool spool, CancellationToken ct)
+    private async Task<BlobClaim> StoreAsync(BlobContent content, Func<string, Task> putAsync, CancellationToken ct)
     {
-        var claim = await blobs.ClaimAsync(spool, store, ct);
+        var claim = await blobs.ClaimAsync(content, store, ct);
         Steps.Reached(Steps.Claimed, claim.Key);
         if (claim.MustStore)
-            await store.PutAsync(claim.Key, spool, ct);
+            await putAsync(claim.Key);
         Steps.Reached(Steps.Stored, claim.Key);
         return claim;
     }
 
-    private static StorageException TooLarge(StorageFault reason) => reason == StorageFault.FileTooLarge
+    /// <summary>Names a content whose bytes are there; null: they would have to be put first.</summary>
+    internal async Task<T?> NameStoredAsync<T>(
+        BlobContent content, Func<BlobClaim, Task<T>> nameAsync, CancellationToken ct)
+        where T : class
+    {
+        var claim = await blobs.ClaimAsync(content, store, ct);
+        try
+        {
+            return claim.MustStore ? null : await nameAsync(claim);
+        }
+        catch (BlobGoneException)
+        {
+            return null;
+        }
+    }
+
+    internal static StorageException TooLarge(StorageFault reason) => reason == StorageFault.FileTooLarge
         ? new(reason, "The file is larger than the plan of this account allows for one file.")
         : new(reason, "The storage of this account does not suffice for this file. Delete files and empty the trash.");
 

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Primitives;
 namespace Kosha.WebDav;
 
 /// <summary>Entity tags as HTTP writes them (RFC 9110, 8.8.3). Kosha's own are strong: 32 hexadecimal digits.</summary>
-internal static class EntityTags
+public static class EntityTags
 {
     public static string Format(Guid etag) => string.Create(34, etag, static (span, value) =>
     {

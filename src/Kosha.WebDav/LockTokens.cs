@@ -4,7 +4,7 @@ namespace Kosha.WebDav;
 /// Lock tokens as URIs. Given out as <c>opaquelocktoken:</c>, the form that Explorer, Office and Finder have met
 /// everywhere; <c>urn:uuid:</c> (RFC 4918, 6.5) is accepted as well.
 /// </summary>
-internal static class LockTokens
+public static class LockTokens
 {
     private const string Scheme = "opaquelocktoken:";
     private const string UrnScheme = "urn:uuid:";

@@ -1,13 +1,14 @@
 using System.Globalization;
+using Kosha.Daemon.Api;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
 
 namespace Kosha.Daemon.Auth;
 
 /// <summary>
-/// Middleware before /dav: Basic authentication, and nothing else; no cookie is looked at. A verified request carries a
-/// <see cref="Caller"/> among its features. OPTIONS passes without one: it reveals nothing, and the preflights of
-/// browsers carry no credential.
+/// Middleware before /dav and /api: Basic authentication, and nothing else; no cookie is looked at. A verified request
+/// carries a <see cref="Caller"/> among its features. OPTIONS passes without one: it reveals nothing, and the
+/// preflights of browsers carry no credential.
 /// </summary>
 internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn)
 {
@@ -15,7 +16,8 @@ internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn)
 
     public async Task InvokeAsync(HttpContext context)
     {
-        if (!context.Request.Path.StartsWithSegments(Path, StringComparison.OrdinalIgnoreCase)
+        if (!(context.Request.Path.StartsWithSegments(Path, StringComparison.OrdinalIgnoreCase)
+                || ApiErrors.Covers(context.Request.Path))
             || HttpMethods.IsOptions(context.Request.Method))
         {
             await next(context);
@@ -71,6 +73,8 @@ internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn)
 
     private static Task AnswerAsync(HttpContext context, int status, string message)
     {
+        if (ApiErrors.Covers(context.Request.Path))
+            return ApiProblem.Of(status, message).WriteAsync(context);
         context.Response.StatusCode = status;
         context.Response.ContentType = "text/plain; charset=utf-8";
         return context.Response.WriteAsync(message + "\n", context.RequestAborted);

@@ -71,6 +71,7 @@ internal static class BlobCommands
             (found.Missing.Count,
                 "contents without their object" + (found.Stopped is null ? ", marked as damaged" : "")),
             (found.Foreign, "objects without a row"), (found.Deleted, "of these deleted"),
+            (found.Late, "objects of uploads that are over deleted"),
             (found.Strange.Count, "objects that are not Kosha's, left alone"));
         foreach (var example in found.Missing.Shown.Concat(found.Strange.Shown))
             await Console.Out.WriteLineAsync($"  {example}");

@@ -3,6 +3,7 @@ using Kosha.Storage;
 using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Upkeep;
+using Kosha.Storage.Uploads;
 
 namespace Kosha.Daemon.Jobs;
 
@@ -30,6 +31,8 @@ internal sealed record Job(
         new("reconcile", "0 0 4 ? * SUN", "Compares the rows with the objects in the store.", ReconcileAsync),
         new("scrub", "0 0 5 * * ?", "Reads a thirtieth of all contents and hashes them anew.", ScrubAsync),
         new("digests", "0 40 * * * ?", "Fills in checksums of contents that Kosha has not read yet.", DigestsAsync),
+        new("upload-expiry", "30 0/5 * * * ?", "Ends uploads that nobody completed, and gives their quota back.",
+            ExpireUploadsAsync),
     ];
 
     private static async Task<JobResult> PurgeAsync(Database database, IBlobStore store, CancellationToken ct)
@@ -56,7 +59,7 @@ internal sealed record Job(
         if (found.Stopped is not null)
             return new($"Nothing was changed: {found.Stopped}. Look at it with 'kosha blobs reconcile'.", false);
         return new(Say($"{found.Listed:N0} objects listed, {found.Missing.Count:N0} missing or of another size, ")
-            + Say($"{found.Deleted:N0} without a row deleted."), found.Missing.Count == 0);
+            + Say($"{found.Deleted + found.Late:N0} without a row deleted."), found.Missing.Count == 0);
     }
 
     private static async Task<JobResult> ScrubAsync(Database database, IBlobStore store, CancellationToken ct)
@@ -75,6 +78,16 @@ internal sealed record Job(
             Say($"{done.Filled:N0} contents got their checksums, {done.Damaged.Count:N0} damaged, ")
             + Say($"{done.Unreadable.Count:N0} not readable."),
             done.Damaged.Count + done.Unreadable.Count == 0);
+    }
+
+    private static async Task<JobResult> ExpireUploadsAsync(
+        Database database, IBlobStore store, CancellationToken ct)
+    {
+        var done = await new UploadExpiry(database, store).RunAsync(UploadExpiry.DefaultSlack, ct);
+        var failed = done.Failed.Count == 0 ? "" : Say($" {done.Failed.Count:N0} failed: {done.Failed.Shown[0]}");
+        return new(
+            Say($"{done.Expired:N0} uploads expired, {done.Cleared + done.Late:N0} removed from the store.") + failed,
+            done.Failed.Count == 0);
     }
 
     private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -1,3 +1,4 @@
+using Kosha.Daemon.Api;
 using Kosha.Daemon.Auth;
 using Kosha.Daemon.Jobs;
 using Kosha.Storage;
@@ -24,6 +25,7 @@ internal static class WebHost
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         AddServices(builder.Services, installation, blobs, spools);
+        builder.Services.AddApi(options);
         builder.Services.AddSingleton(new LinkSigner(MasterKey.Load(options, installation.Folder)));
         KestrelSetup.Use(builder, options, installation.Folder);
         var app = builder.Build();
@@ -32,11 +34,13 @@ internal static class WebHost
             app.UseForwardedHeaders(Forwarded(options));
         app.UseMiddleware<FailedRequests>();
         app.UseSecurityHeaders();
-        app.UseCrossOrigin(options.HttpCorsOrigins);
+        app.UseCrossOrigin(options.HttpCorsOrigins, options.PublicUrl);
+        app.UseMiddleware<ApiErrors>();
         app.UseRouting();
         app.UseMiddleware<BasicAuthentication>();
         app.UseIdleBodyLimit();
         app.MapPlainPages();
+        app.MapApi();
         app.MapWebDav(new WebDavOptions
         {
             InfiniteDepth = options.WebDavInfiniteDepth,

@@ -35,29 +35,49 @@ public sealed class UsageTable(Database database)
         return new(room.UsedBytes, room.FreeBytes);
     }
 
+    /// <summary>What the plan leaves, as part of a transaction. Fault: CredentialRevoked.</summary>
+    internal static async Task<Room> RoomAsync(
+        NpgsqlTransaction transaction, Caller caller, CancellationToken ct) =>
+        await transaction.Connection!.QuerySingleOrDefaultAsync<Room>(
+            new(SqlRoom, caller, transaction, cancellationToken: ct))
+        ?? throw new StorageException(StorageFault.CredentialRevoked, "The credential no longer holds.");
+
     /// <summary>
-    /// Adds to a user's usage, last in its transaction; what shrinks usage is never refused. No row: the plan does not
-    /// allow it, see <see cref="Exceeded"/>.
+    /// Adds to a user's usage, last in its transaction, and gives back what was reserved for it (below zero: reserves
+    /// more); what shrinks usage is never refused. No row: the plan does not allow it, see <see cref="Exceeded"/>.
     /// </summary>
     internal const string SqlCharge = """
-        update usage u set bytes = u.bytes + @bytes, nodes = u.nodes + @nodes
+        update usage u set bytes = u.bytes + @bytes, nodes = u.nodes + @nodes,
+            reserved_bytes = u.reserved_bytes - @reserved
         from users a join plans p on p.id = a.plan_id
         where u.user_id = @UserId and a.id = u.user_id
-          and (@bytes <= 0 or p.max_bytes is null or u.bytes + u.reserved_bytes + @bytes <= p.max_bytes)
+          and (@bytes - @reserved <= 0 or p.max_bytes is null
+               or u.bytes + u.reserved_bytes + @bytes - @reserved <= p.max_bytes)
           and (@nodes <= 0 or p.max_nodes is null or u.nodes + @nodes <= p.max_nodes)
         returning true;
         """;
 
     /// <inheritdoc cref="SqlCharge"/>
-    internal static async Task ChargeAsync(
-        NpgsqlTransaction transaction, long userId, long bytes, long nodes, CancellationToken ct)
+    internal static Task ChargeAsync(
+        NpgsqlTransaction transaction, long userId, long bytes, long nodes, CancellationToken ct) =>
+        bytes == 0 && nodes == 0
+            ? Task.CompletedTask
+            : ChargeAsync(transaction, userId, bytes, nodes, reserved: 0, ct);
+
+    /// <summary>
+    /// Takes bytes of the plan away for an upload, or gives them back (below zero). Also for none: whoever comes
+    /// second waits for the first.
+    /// </summary>
+    internal static Task ReserveAsync(NpgsqlTransaction transaction, long userId, long bytes, CancellationToken ct) =>
+        ChargeAsync(transaction, userId, bytes: 0, nodes: 0, -bytes, ct);
+
+    private static async Task ChargeAsync(
+        NpgsqlTransaction transaction, long userId, long bytes, long nodes, long reserved, CancellationToken ct)
     {
-        if (bytes == 0 && nodes == 0)
-            return;
         var charged = await transaction.Connection!.ExecuteScalarAsync<bool?>(
-            new(SqlCharge, new { UserId = userId, bytes, nodes }, transaction, cancellationToken: ct));
+            new(SqlCharge, new { UserId = userId, bytes, nodes, reserved }, transaction, cancellationToken: ct));
         if (charged is null)
-            throw Exceeded(bytes);
+            throw Exceeded(bytes - reserved);
     }
 
     internal static StorageException Exceeded(long bytes) => new(StorageFault.QuotaExceeded, bytes > 0
@@ -91,11 +111,12 @@ public sealed class UsageTable(Database database)
     private const string SqlKeepWritersAway = "select pg_advisory_xact_lock(@userId)";
 
     private const string SqlCorrect = """
-        update usage g set bytes = s.bytes, nodes = s.nodes, reserved_bytes = 0
+        update usage g set bytes = s.bytes, nodes = s.nodes, reserved_bytes = r.bytes
         from (
             select coalesce(sum(size), 0) as bytes, count(*) as nodes from file_nodes
-            where user_id = @userId and (parent_id is not null or trashed_at is not null)) s
-        where g.user_id = @userId and (g.bytes <> s.bytes or g.nodes <> s.nodes or g.reserved_bytes <> 0)
+            where user_id = @userId and (parent_id is not null or trashed_at is not null)) s,
+            (select coalesce(sum(reserved_bytes), 0) as bytes from uploads where user_id = @userId) r
+        where g.user_id = @userId and (g.bytes, g.nodes, g.reserved_bytes) is distinct from (s.bytes, s.nodes, r.bytes)
         returning format('the usage of user %s is the sum again: %s bytes in %s nodes', g.user_id, g.bytes, g.nodes)
         """;
 

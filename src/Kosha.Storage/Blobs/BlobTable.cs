@@ -65,14 +65,14 @@ internal sealed partial class BlobTable(Database database)
     /// Finds the row of a content, or commits a new one as <c>storing</c>. Usually one round trip. A doomed key is
     /// passed over: the content gets the next generation's.
     /// </summary>
-    public async Task<BlobClaim> ClaimAsync(Spool spool, IBlobStore store, CancellationToken ct)
+    public async Task<BlobClaim> ClaimAsync(BlobContent content, IBlobStore store, CancellationToken ct)
     {
         for (var generation = 1; generation <= MaxGenerations; generation++)
         {
-            var key = store.Key(spool.Sha256, generation);
+            var key = store.Key(content.Sha256, generation);
             var parameters = new
             {
-                sha256 = spool.Sha256.Bytes, size = spool.Size, spool.Sha1, spool.Md5, key, store = store.Name,
+                sha256 = content.Sha256.Bytes, size = content.Size, content.Sha1, content.Md5, key, store = store.Name,
             };
             // A racing claim of the same content leaves this statement empty-handed; the row shows at the second look.
             for (var look = 0; look < 2; look++)
@@ -80,7 +80,7 @@ internal sealed partial class BlobTable(Database database)
                 var row = await database.ReadAsync(connection =>
                     connection.QuerySingleOrDefaultAsync<Row>(new(SqlClaim, parameters, cancellationToken: ct)), ct);
                 if (row is not null)
-                    return await ClaimOfAsync(row, spool, store, ct);
+                    return await ClaimOfAsync(row, content.Sha256, store, ct);
             }
         }
         throw new StorageException(StorageFault.LimitReached,
@@ -89,13 +89,13 @@ internal sealed partial class BlobTable(Database database)
 
     /// <summary>After a restore no row proves that its bytes are there: the same bytes are put once more.</summary>
     private async Task<BlobClaim> ClaimOfAsync(
-        Row row, Spool spool, IBlobStore store, CancellationToken ct) => row.State switch
+        Row row, BlobId id, IBlobStore store, CancellationToken ct) => row.State switch
     {
         // Two daemons with one database and two stores, which no start can rule out: the row proves nothing here.
         _ when row.Store != store.Name => throw new StorageException(StorageFault.Unavailable,
             $"This content is in a store of the kind '{row.Store}', and this daemon uses '{store.Name}'. Nothing was "
             + "changed."),
-        "damaged" => new(row.Id, await ReserveNewKeyAsync(spool, store, ct), ClaimKind.Heal),
+        "damaged" => new(row.Id, await ReserveNewKeyAsync(id, store, ct), ClaimKind.Heal),
         "storing" => new(row.Id, row.ObjectKey, ClaimKind.Store),
         _ when !row.IsTrusted => new(row.Id, row.ObjectKey, ClaimKind.Store),
         "condemned" => new(row.Id, row.ObjectKey, ClaimKind.Condemned),
@@ -106,11 +106,11 @@ internal sealed partial class BlobTable(Database database)
         insert into blob_objects (key, store) values (@key, @store) on conflict (key) do nothing returning key
         """;
 
-    private async Task<string> ReserveNewKeyAsync(Spool spool, IBlobStore store, CancellationToken ct)
+    private async Task<string> ReserveNewKeyAsync(BlobId id, IBlobStore store, CancellationToken ct)
     {
         for (var generation = 2; generation <= MaxGenerations; generation++)
         {
-            var parameters = new { key = store.Key(spool.Sha256, generation), store = store.Name };
+            var parameters = new { key = store.Key(id, generation), store = store.Name };
             var key = await database.ReadAsync(connection =>
                 connection.QuerySingleOrDefaultAsync<string>(
                     new(SqlReserveKey, parameters, cancellationToken: ct)), ct);

@@ -11,7 +11,7 @@ namespace Kosha.Storage.Blobs;
 /// <remarks>
 /// A folder that is not as <see cref="Create"/> makes it takes nothing: it may be a mount point without its disk.
 /// </remarks>
-public sealed class DiskBlobStore(string directory) : IBlobStore
+public sealed partial class DiskBlobStore(string directory) : IBlobStore
 {
     /// <summary>For copies on their way; never listed. Outside the two-letter folders.</summary>
     private const string TemporaryFolder = "tmp";
@@ -21,7 +21,10 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
 
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
-    /// <summary>Folders whose own entry is durable, as this process knows: at most all of 'ab' and 'ab/cd'.</summary>
+    /// <summary>
+    /// Folders whose own entry is durable, as this process knows: at most all of 'ab' and 'ab/cd', and one for each
+    /// user with uploads.
+    /// </summary>
     private readonly ConcurrentDictionary<string, bool> durableFolders = new(StringComparer.Ordinal);
 
     private SafeFileHandle? hold;
@@ -39,7 +42,7 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         && key == Key(found.Id, found.Generation);
 
     /// <summary>Whether an entry of a blob folder is one that Kosha makes, as its name says.</summary>
-    public static bool IsOwnEntry(string name) => name is TemporaryFolder or IdentityFile
+    public static bool IsOwnEntry(string name) => name is TemporaryFolder or StagingFolder or IdentityFile
         || name.Length == 2 && name.All(char.IsAsciiHexDigitLower);
 
     private string TemporaryPath => Path.Combine(directory, TemporaryFolder);
@@ -136,7 +139,10 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         {
             MakeDurable(folder);
             if (!spool.TryMoveTo(path))
-                await CopyAsync(spool, path, ct);
+            {
+                await using var source = spool.OpenRead();
+                await CopyAsync(source, spool.Size, path, ct);
+            }
             Steps.Reached(Steps.Renamed, key);
             Posix.SyncFolder(folder);
         }
@@ -166,15 +172,14 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
         durableFolders[folder] = true;
     }
 
-    private async Task CopyAsync(Spool spool, string path, CancellationToken ct)
+    private async Task CopyAsync(Stream source, long size, string path, CancellationToken ct)
     {
         // A file that is renamed was judged on this same disk when it was received.
-        DiskReserve.Require(directory, spool.Size);
+        DiskReserve.Require(directory, size);
         var temporary = NewTemporaryPath();
         try
         {
             await using var target = NewTemporaryFile(temporary);
-            await using var source = spool.OpenRead();
             if (source is MemoryStream small)
             {
                 // At once: to hand so little to another thread costs more than to write it.
@@ -183,7 +188,7 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
             else
             {
                 // Others are to see that the space is taken.
-                Posix.Allocate(target.SafeFileHandle, spool.Size);
+                Posix.Allocate(target.SafeFileHandle, size);
                 await source.CopyToAsync(target, 1024 * 1024, ct);
             }
             target.Flush(flushToDisk: true);
@@ -297,7 +302,7 @@ public sealed class DiskBlobStore(string directory) : IBlobStore
             {
                 FileInfo file when file.Name != IdentityFile => [file],
                 // A disk's own folder at its mount point, which root alone may read.
-                DirectoryInfo folder when folder.Name is not (TemporaryFolder or "lost+found") =>
+                DirectoryInfo folder when folder.Name is not (TemporaryFolder or StagingFolder or "lost+found") =>
                     folder.EnumerateFiles("*", SearchOption.AllDirectories),
                 _ => [],
             };

@@ -50,6 +50,39 @@ public interface IBlobStore : IDisposable
     /// </summary>
     Task<Uri?> FindLinkAsync(string key, LinkedContent content, TimeSpan lifetime, CancellationToken ct);
 
+    /// <summary>What clients can do by requests that are signed here. Fault: Unavailable (it cannot be tried now).
+    /// </summary>
+    Task<DirectPuts> DirectPutsAsync(CancellationToken ct);
+
+    /// <summary>
+    /// A request by which anybody puts bytes of this size and hash under a staging key until
+    /// <paramref name="lifetime"/> is over. Fault: Unavailable, also where there are no <see cref="DirectPuts"/>.
+    /// </summary>
+    Task<SignedPut> SignPutAsync(string key, BlobId sha256, long size, TimeSpan lifetime, CancellationToken ct);
+
+    /// <summary>For bytes that clients put in parts, where there are <see cref="DirectPuts"/>; null: the store knows no
+    /// such thing.</summary>
+    MultipartUploads? Multipart { get; }
+
+    /// <summary>The object under a staging key, or null if there is none.</summary>
+    Task<StagedObject?> FindStagedAsync(string key, CancellationToken ct);
+
+    /// <summary>
+    /// A stream of all bytes of a staged object as it was found; fewer are an <see cref="IOException"/> while reading.
+    /// Faults: BytesMissing (others have replaced them), Unavailable.
+    /// </summary>
+    Task<Stream> OpenStagedAsync(StagedObject staged, CancellationToken ct);
+
+    /// <summary>
+    /// Makes the bytes of a staged object as it was found those of another key too, as durably as
+    /// <see cref="PutAsync"/> and without reading them where the store can. Faults: BytesMissing (others have replaced
+    /// them), NoSpace, Unavailable.
+    /// </summary>
+    Task CopyAsync(StagedObject source, string target, CancellationToken ct);
+
+    /// <summary>As <see cref="ListAsync"/>, what lies under staging keys.</summary>
+    IAsyncEnumerable<StoredObject> ListStagedAsync(CancellationToken ct);
+
     /// <summary>The object's size in bytes, or null if there is certainly none. Fault: Unavailable.</summary>
     Task<long?> FindSizeAsync(string key, CancellationToken ct);
 
@@ -57,7 +90,8 @@ public interface IBlobStore : IDisposable
     Task DeleteAsync(string key, CancellationToken ct);
 
     /// <summary>
-    /// Every object but the identity, in no order; those written or removed meanwhile may be there or not.
+    /// Every object but the identity and what is staged, in no order; those written or removed meanwhile may be there
+    /// or not.
     /// </summary>
     IAsyncEnumerable<StoredObject> ListAsync(CancellationToken ct);
 

@@ -1,5 +1,6 @@
 using Dapper;
 using Kosha.Storage.Upkeep;
+using Kosha.Storage.Uploads;
 
 namespace Kosha.Storage.Blobs;
 
@@ -182,6 +183,7 @@ public sealed class InstallationTable(Database database)
         {
             var (id, epoch, deletions) = await transaction.Connection!.QuerySingleAsync<(Guid, long, long)>(
                 new(SqlRaiseEpoch, parameters, transaction, cancellationToken: ct));
+            await UploadTable.SkipIdsAsync(transaction, ct);
             return new StoreIdentity(id, epoch, deletions);
         }, ct);
         await store.PutIdentityAsync(identity, replace: true, ct);

@@ -13,9 +13,13 @@ public static partial class Posix
     // O_RDONLY | O_CLOEXEC. Not O_DIRECTORY too: its value differs between processors.
     private const int OpenReadOnly = 0x80000;
     private const int KeepSize = 1; // FALLOC_FL_KEEP_SIZE
+    private const int NotPermitted = 1; // EPERM
     private const int CrossDevice = 18; // EXDEV
     private const int FileTooBig = 27; // EFBIG
     private const int NoSpaceLeft = 28; // ENOSPC
+    private const int TooManyLinks = 31; // EMLINK
+    private const int NotSupported = 95; // EOPNOTSUPP, ENOTSUP
+    private const int NoSuchCall = 38; // ENOSYS
     private const int QuotaOfDisk = 122; // EDQUOT
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -26,6 +30,9 @@ public static partial class Posix
 
     [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Rename(string from, string to);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int LinkCall(string from, string to);
 
     [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
     private static partial int Fallocate(SafeFileHandle handle, int mode, long offset, long length);
@@ -61,6 +68,17 @@ public static partial class Posix
         return Marshal.GetLastPInvokeError() == CrossDevice
             ? false
             : throw Failure($"{from} cannot be renamed to {to}");
+    }
+
+    /// <summary>Gives a file a second name. False if the file system has none, no more, or is another one.</summary>
+    public static bool TryLink(string from, string to)
+    {
+        if (LinkCall(from, to) == 0)
+            return true;
+        return Marshal.GetLastPInvokeError()
+            is NotPermitted or CrossDevice or TooManyLinks or NotSupported or NoSuchCall
+            ? false
+            : throw Failure($"{from} cannot be linked as {to}");
     }
 
     /// <summary>

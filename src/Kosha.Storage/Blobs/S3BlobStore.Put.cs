@@ -12,7 +12,8 @@ namespace Kosha.Storage.Blobs;
 
 public sealed partial class S3BlobStore
 {
-    private const int MaxParts = 10_000;
+    /// <summary>Of one object.</summary>
+    internal const int MaxParts = 10_000;
 
     /// <summary>Under which a request carries the SHA-256 of its body to <see cref="SignKnownBody"/>.</summary>
     private const string KnownHash = "kosha-sha256";
@@ -27,7 +28,7 @@ public sealed partial class S3BlobStore
             if (spool.Size <= maxSinglePutBytes)
                 await client.PutObjectAsync(PutRequest(key, spool.OpenRead(), spool.Sha256), ct);
             else
-                await PutPartsAsync(key, spool, ct);
+                await PutPartsAsync(key, upload => PutEachPartAsync(upload, spool, ct), ct);
         }
         catch (AmazonS3Exception e) when (IsFull(e))
         {
@@ -80,7 +81,8 @@ public sealed partial class S3BlobStore
     /// All or nothing: the object changes when the last request says so. Whatever goes wrong before, the parts are
     /// given up.
     /// </summary>
-    private async Task PutPartsAsync(string key, Spool spool, CancellationToken ct)
+    private async Task PutPartsAsync(
+        string key, Func<Upload, Task<PartETag[]>> putEach, CancellationToken ct)
     {
         var begun = await client.InitiateMultipartUploadAsync(new InitiateMultipartUploadRequest
         {
@@ -94,7 +96,7 @@ public sealed partial class S3BlobStore
         var upload = new Upload(ObjectKey(key), begun.UploadId);
         try
         {
-            var parts = await PutEachPartAsync(upload, spool, ct);
+            var parts = await putEach(upload);
             await CompleteAsync(upload, parts, ct);
         }
         catch

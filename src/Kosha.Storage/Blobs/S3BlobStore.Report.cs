@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using Amazon.S3;
 using Amazon.S3.Model;
@@ -7,10 +6,9 @@ namespace Kosha.Storage.Blobs;
 
 public sealed partial class S3BlobStore
 {
-    private static readonly TimeSpan SignedProbeLifetime = TimeSpan.FromMinutes(1);
-
-    private static readonly byte[] RightBytes = "right"u8.ToArray();
-    private static readonly byte[] WrongBytes = "wrong"u8.ToArray();
+    /// <summary>What a browser asks leave for.</summary>
+    private const string AskedHeaders = $"{S3SignedUrls.TypeHeader}, {S3SignedUrls.ChecksumHeader}, "
+        + $"{S3SignedUrls.HashHeader}, {S3SignedUrls.AlgorithmHeader}, {S3SignedUrls.ExtractHeader}";
 
     /// <summary>
     /// Tries what not every store can, and looks at the bucket's rules. It leaves nothing and changes no rule. What
@@ -27,7 +25,7 @@ public sealed partial class S3BlobStore
             [
                 await SentenceAsync("Conditional puts", () => TryConditionAsync(key, ct), ct),
                 await SentenceAsync("Checksums", () => TryChecksumAsync(key, ct), ct),
-                await SentenceAsync("Uploads by signed URL", () => TrySignedUrlAsync(key, ct), ct),
+                await SentenceAsync("Uploads by signed URL", () => TrySignedUrlAsync(ct), ct),
                 browsers,
             ];
             return new(capabilities, warnings, corsToAdd is null ? toAdd : [.. toAdd, corsToAdd]);
@@ -74,26 +72,16 @@ public sealed partial class S3BlobStore
             : "the store ignores a SHA-256 that is sent with bytes. Kosha's own uploads are signed with it.";
     }
 
-    private async Task<string> TrySignedUrlAsync(string key, CancellationToken ct)
+    private async Task<string> TrySignedUrlAsync(CancellationToken ct)
     {
-        if (!await TryPutByUrlAsync(key, RightBytes, ct))
-            return "the store refuses them. Uploads have to go through Kosha.";
-        return await TryPutByUrlAsync(key, WrongBytes, ct)
-            ? "the store takes other bytes than were signed. What is uploaded so has to be read back."
-            : "the store takes the signed bytes and no others.";
-    }
-
-    /// <summary>By a URL for the right bytes.</summary>
-    private async Task<bool> TryPutByUrlAsync(string key, byte[] content, CancellationToken ct)
-    {
-        var sha256 = new BlobId(SHA256.HashData(RightBytes));
-        var url = await urls.PutAsync(ObjectKey(key), sha256, SignedProbeLifetime, ct);
-        using var request = new HttpRequestMessage(HttpMethod.Put, url) { Content = new ByteArrayContent(content) };
-        request.Headers.Add(S3SignedUrls.HashHeader, sha256.ToString());
-        using var answer = await connections.Client.SendAsync(request, ct);
-        if (answer.StatusCode is HttpStatusCode.InternalServerError or HttpStatusCode.ServiceUnavailable)
-            throw new IOException($"the store answers {(int)answer.StatusCode}.");
-        return answer.IsSuccessStatusCode;
+        Trial = await TryUrlsAsync(ct);
+        return Trial switch
+        {
+            { Copies: true } => "a URL can be turned into a copy of any object; uploads go through Kosha.",
+            { Puts: DirectPuts.None } => "the store refuses them. Uploads have to go through Kosha.",
+            { Puts: DirectPuts.Bound } => "the store takes the signed bytes and no others.",
+            _ => "the store takes other bytes than were signed. What is uploaded so has to be read back.",
+        };
     }
 
     private static async Task<bool> IsRefusedAsync(Func<Task<PutObjectResponse>> put, CancellationToken ct)
@@ -135,7 +123,8 @@ public sealed partial class S3BlobStore
         using var request = new HttpRequestMessage(HttpMethod.Options, address);
         request.Headers.Add("Origin", origin);
         request.Headers.Add("Access-Control-Request-Method", method);
-        request.Headers.Add("Access-Control-Request-Headers", S3SignedUrls.HashHeader);
+        request.Headers.Add("Access-Control-Request-Headers",
+            Trial is { IsGuarded: true } ? $"{AskedHeaders}, {S3SignedUrls.CopyGuardHeader}" : AskedHeaders);
         using var answer = await connections.Client.SendAsync(request, ct);
         return answer.IsSuccessStatusCode
             && answer.Headers.TryGetValues("Access-Control-Allow-Origin", out var allowed)

@@ -24,7 +24,7 @@ public sealed partial class S3BlobStore : IBlobStore
     /// <summary>The store's identity; not below the folder of blobs.</summary>
     private const string IdentityKey = "kosha-store.json";
 
-    private const string ContentType = "application/octet-stream";
+    internal const string ContentType = "application/octet-stream";
 
     private const int MaxDisturbedReads = 20;
 
@@ -58,6 +58,7 @@ public sealed partial class S3BlobStore : IBlobStore
             linker = new(credentials, Config(atAddress, connections));
             publicUrls = new(atAddress, credentials, time);
         }
+        Multipart = new(client, options, publicUrls, FindTrialAsync);
     }
 
     private static AmazonS3Config Config(S3StoreOptions options, S3Connections connections)
@@ -108,6 +109,7 @@ public sealed partial class S3BlobStore : IBlobStore
         client.Dispose();
         linker?.Dispose();
         connections.Dispose();
+        trying.Dispose();
     }
 
     private string ObjectKey(string key) => options.Prefix + key;
@@ -136,12 +138,14 @@ public sealed partial class S3BlobStore : IBlobStore
         }
     }
 
+    private Task<GetObjectResponse> GetRangeAsync(string key, ByteRange range, CancellationToken ct) =>
+        GetAsync(new() { BucketName = options.Bucket, Key = ObjectKey(key), ByteRange = range }, ct);
+
     /// <summary>
-    /// Ceph breaks off a range while somebody puts the same bytes again, as two uploads of one content do.
+    /// Ceph breaks off a read while somebody puts the same bytes again, as two uploads of one content do.
     /// </summary>
-    private async Task<GetObjectResponse> GetRangeAsync(string key, ByteRange range, CancellationToken ct)
+    private async Task<GetObjectResponse> GetAsync(GetObjectRequest request, CancellationToken ct)
     {
-        var request = new GetObjectRequest { BucketName = options.Bucket, Key = ObjectKey(key), ByteRange = range };
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -211,10 +215,13 @@ public sealed partial class S3BlobStore : IBlobStore
     /// Only what lies in the folder of blobs: the rest of a shared bucket is somebody else's. Probes that are there for
     /// a moment are no objects.
     /// </remarks>
-    public async IAsyncEnumerable<StoredObject> ListAsync([EnumeratorCancellation] CancellationToken ct)
+    public IAsyncEnumerable<StoredObject> ListAsync(CancellationToken ct) => ListAsync(BlobFolder, ct);
+
+    private async IAsyncEnumerable<StoredObject> ListAsync(
+        string folder, [EnumeratorCancellation] CancellationToken ct)
     {
-        var request = new ListObjectsV2Request { BucketName = options.Bucket, Prefix = ObjectKey(BlobFolder) };
-        var probes = ObjectKey(BlobFolder + ProbeFolder);
+        var request = new ListObjectsV2Request { BucketName = options.Bucket, Prefix = ObjectKey(folder) };
+        var probes = ObjectKey(folder + ProbeFolder);
         do
         {
             var page = await ListPageAsync(request, ct);

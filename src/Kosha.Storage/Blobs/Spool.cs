@@ -38,6 +38,8 @@ public sealed class Spool : IAsyncDisposable
 
     public byte[] Md5 { get; private set; } = [];
 
+    internal BlobContent Content => new(Sha256, Size, Sha1, Md5);
+
     /// <summary>Receives a body to its end. See <see cref="SpoolFolder.ReceiveAsync"/>.</summary>
     internal async Task ReceiveAsync(
         Stream body, long? announcedBytes, long? maxBytes, Func<StorageException> tooLarge, CancellationToken ct)

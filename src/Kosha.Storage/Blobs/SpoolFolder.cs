@@ -9,6 +9,9 @@ namespace Kosha.Storage.Blobs;
 /// <param name="maxBytes">Limit of all temporary files of this daemon together, in bytes.</param>
 public sealed class SpoolFolder(string directory, long maxBytes)
 {
+    /// <summary>No larger body can ever be received.</summary>
+    public long MaxBytes => maxBytes;
+
     /// <summary>How much a body of unknown length may grow before the free space is looked at again.</summary>
     internal const long LookEvery = 64L << 20;
 

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Dapper;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Blobs;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -343,4 +344,21 @@ public sealed partial class NodeTree
                 ? new WriteAllowance(most, StorageFault.FileTooLarge)
                 : new WriteAllowance(free, StorageFault.QuotaExceeded);
         }, ct);
+
+    private const string SqlHasContent = $"""
+        select exists (
+            select from users u cross join lateral (select b.id from blobs b where b.sha256 = @sha256 and b.size = @size
+                and b.state in ('live', 'condemned') limit 1) b
+            where {Caller.Holds}
+              and exists (select from file_nodes n where n.blob_id = b.id and n.user_id = u.id offset 0))
+        """;
+
+    /// <summary>Whether a file of the caller's, in the trash perhaps, has this content. Nobody else's counts.</summary>
+    internal Task<bool> HasContentAsync(Caller caller, BlobId sha256, long size, CancellationToken ct)
+    {
+        var parameters = new DynamicParameters(caller);
+        parameters.AddDynamicParams(new { sha256 = sha256.Bytes, size });
+        return database.ReadAsync(connection => connection.ExecuteScalarAsync<bool>(
+            new(SqlHasContent, parameters, cancellationToken: ct)), ct);
+    }
 }

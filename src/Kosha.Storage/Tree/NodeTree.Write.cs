@@ -104,6 +104,7 @@ public sealed partial class NodeTree
             claim?.BlobId, claim?.Key, claim?.MustStore, size, write.ContentType, write.ModifiedAt,
             // Of the types that every other use of SqlCharge has, or the driver would not prepare it.
             bytes = size - (old?.Size ?? 0), nodes = old is null ? 1L : 0L,
+            reserved = write.ReservedBytes,
         };
         try
         {

@@ -76,7 +76,7 @@ public sealed class DigestFill(Database database, IBlobStore store)
         }
     }
 
-    private static async Task<(byte[] Sha256, byte[] Sha1, byte[] Md5)> HashAsync(Stream bytes, CancellationToken ct)
+    internal static async Task<(byte[] Sha256, byte[] Sha1, byte[] Md5)> HashAsync(Stream bytes, CancellationToken ct)
     {
         using var sha256 = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         using var sha1 = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Kosha.Storage.Blobs;
+using Kosha.Storage.Uploads;
 
 namespace Kosha.Storage.Upkeep;
 
@@ -21,6 +22,9 @@ public sealed record ReconcileResult
     /// <summary>Foreign objects that were deleted.</summary>
     public long Deleted { get; init; }
 
+    /// <summary>Objects of uploads that are over, which came too late to be removed with them, and were now.</summary>
+    public long Late { get; init; }
+
     /// <summary>
     /// Why it stopped before it changed anything; null if it went through.
     /// </summary>
@@ -33,7 +37,7 @@ public sealed record ReconcileResult
 /// <summary>
 /// Compares rows and objects, both ways. A row whose object is missing or of another size becomes <c>damaged</c>; an
 /// object without a row is first taken as a doomed key, which keeps every writer away from it, and then deleted.
-/// Above one in a hundred of either it changes nothing and asks.
+/// Above one in a hundred of either it changes nothing and asks. What uploads left under staging keys goes, too.
 /// </summary>
 public sealed class Reconcile(Database database, IBlobStore store)
 {
@@ -68,8 +72,11 @@ public sealed class Reconcile(Database database, IBlobStore store)
         await foreach (var (blob, _) in MissingAsync(start, lease, ct))
             await blobs.SetDamagedAsync(blob, ct);
         var deleted = state.IsReconciled && found.Foreign > 0 ? await DeleteAsync(state, lease, grace, ct) : 0;
+        var late = state.IsReconciled
+            ? await new LateBytes(database, store).RemoveAsync(
+                grace, onlyRemembered: false, () => lease.RenewAsync(ct), ct) : 0;
         await installation.SetReconciledAsync(state.Epoch, ct);
-        return found with { Deleted = deleted };
+        return found with { Deleted = deleted, Late = late };
     }
 
     private async Task<ReconcileResult> CountAsync(DateTime start, Lease lease, TimeSpan grace, CancellationToken ct)

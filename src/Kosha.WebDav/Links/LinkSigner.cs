@@ -21,14 +21,21 @@ public sealed class LinkSigner
     }
 
     /// <summary>The token as it stands in a URL; good for its bearer, so it is a secret.</summary>
-    internal string Sign(LinkToken token)
-    {
-        var bytes = token.ToBytes();
-        return Base64Url.EncodeToString([.. bytes, .. HMACSHA256.HashData(key, bytes)]);
-    }
+    internal string Sign(LinkToken token) => SignContent(token.ToBytes());
+
+    /// <summary>
+    /// The same for other links of the daemon. The content's first byte says which form it has, 1 being that of
+    /// <see cref="LinkEndpoint"/>'s, and it must hold an end.
+    /// </summary>
+    public string SignContent(byte[] content) =>
+        Base64Url.EncodeToString([.. content, .. HMACSHA256.HashData(key, content)]);
 
     /// <summary>What a token gives; null if it is not one of ours, or its time is over.</summary>
-    internal LinkToken? Verify(string text, DateTimeOffset now)
+    internal LinkToken? Verify(string text, DateTimeOffset now) => OpenContent(text) is { } content
+        && LinkToken.FromBytes(content) is { } token && now < token.ExpiresAt ? token : null;
+
+    /// <summary>What <see cref="SignContent"/> signed; null: it did not. The reader judges form and end.</summary>
+    public byte[]? OpenContent(string text)
     {
         if (text.Length > MaxTokenChars || !Base64Url.IsValid(text))
             return null;
@@ -39,6 +46,6 @@ public sealed class LinkSigner
         var bytes = signed[..^HMACSHA256.HashSizeInBytes];
         var isOurs = CryptographicOperations.FixedTimeEquals(
             HMACSHA256.HashData(key, bytes), signed.AsSpan(bytes.Length));
-        return isOurs && LinkToken.FromBytes(bytes) is { } token && now < token.ExpiresAt ? token : null;
+        return isOurs ? bytes : null;
     }
 }

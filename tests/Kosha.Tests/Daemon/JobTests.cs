@@ -1,4 +1,5 @@
 using Dapper;
+using Kosha.Daemon.Jobs;
 using Kosha.Tests.Infrastructure;
 using Npgsql;
 using Xunit;
@@ -80,7 +81,7 @@ public sealed class JobTests(SharedPostgres postgres)
         await using var kosha = await KoshaProcess.StartNewAsync(
             [.. shared, ("Jobs:scrub:Cron", "0 0 5 * * ?"), ("Jobs:purge:Cron", "0 0 6 1 1 ? 2099")]);
         await Eventually.TrueAsync("all are scheduled", async () =>
-            await SqlAsync<long>(database, "select count(*) from qrtz_triggers") == 5);
+            await SqlAsync<long>(database, "select count(*) from qrtz_triggers") == Job.All.Count);
         await kosha.StopAsync();
         // As if it had been off at five.
         await SqlAsync<string>(database, """
@@ -110,7 +111,7 @@ public sealed class JobTests(SharedPostgres postgres)
         Assert.Contains("Nothing is scheduled yet", before, StringComparison.Ordinal);
         await kosha.StartAsync();
         await Eventually.TrueAsync("all are scheduled", async () =>
-            await SqlAsync<long>(database, "select count(*) from qrtz_triggers") == 4);
+            await SqlAsync<long>(database, "select count(*) from qrtz_triggers") == Job.All.Count - 1);
         var list = (await kosha.CommandAsync("job", "list")).MustSucceed().Output;
         foreach (var line in (string[])[@"purge +0 10 \* \* \* \? +\d{4}-", "sweep +off +- ", "reconcile +0 0 4 ",
             @"scrub +0 0 6 1 1 \? 2099 +2099-01-01 06:00:00 ", "digests +0 40 "])

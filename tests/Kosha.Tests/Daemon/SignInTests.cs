@@ -102,6 +102,10 @@ public sealed class SignInTests(SharedKosha shared)
         for (var i = 0; i < SignIn.FailuresByNameAndAddress; i++)
             Assert.Equal(401, await StatusAsync(kosha, user.Name, $"guess {i}", $"192.0.2.{i}"));
         Assert.Equal(429, await StatusAsync(kosha, user.Name, "guess", "192.0.2.99"));
+        // The API counts with it.
+        using var drive = kosha.Drive(new(user.Name, "guess"));
+        using var api = new ApiClient(drive);
+        (await api.ListAsync()).MustBe("too-many-sign-ins", 429);
         await kosha.StopAsync();
     }
 

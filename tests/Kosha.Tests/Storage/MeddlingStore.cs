@@ -4,8 +4,8 @@ using Kosha.Storage.Blobs;
 namespace Kosha.Tests.Storage;
 
 /// <summary>
-/// The real store, with something happening after a put, a look or a list, or before a read or a look at the
-/// identity or a new one.
+/// The real store, with something happening after a put, a copy, a look or a list, or before a read, a
+/// signature, or a look at the identity or a new one.
 /// </summary>
 public sealed class MeddlingStore(IBlobStore store) : IBlobStore
 {
@@ -14,6 +14,13 @@ public sealed class MeddlingStore(IBlobStore store) : IBlobStore
     public Func<string, Task> BeforeOpen { get; init; } = _ => Task.CompletedTask;
 
     public Func<string, Task> AfterFindSize { get; init; } = _ => Task.CompletedTask;
+
+    /// <summary>What clients can do; null: as the real store says.</summary>
+    public DirectPuts? Direct { get; init; }
+
+    public Func<Task> BeforeSign { get; init; } = () => Task.CompletedTask;
+
+    public Func<Task> AfterCopy { get; init; } = () => Task.CompletedTask;
 
     public Func<Task> AfterList { get; init; } = () => Task.CompletedTask;
 
@@ -48,6 +55,33 @@ public sealed class MeddlingStore(IBlobStore store) : IBlobStore
 
     public Task<Uri?> FindLinkAsync(string key, LinkedContent content, TimeSpan lifetime, CancellationToken ct) =>
         store.FindLinkAsync(key, content, lifetime, ct);
+
+    public async Task<DirectPuts> DirectPutsAsync(CancellationToken ct) => Direct ?? await store.DirectPutsAsync(ct);
+
+    public async Task<SignedPut> SignPutAsync(
+        string key, BlobId sha256, long size, TimeSpan lifetime, CancellationToken ct)
+    {
+        await BeforeSign();
+        return await store.SignPutAsync(key, sha256, size, lifetime, ct);
+    }
+
+    public MultipartUploads? Multipart => store.Multipart;
+
+    public Task<StagedObject?> FindStagedAsync(string key, CancellationToken ct) => store.FindStagedAsync(key, ct);
+
+    public async Task<Stream> OpenStagedAsync(StagedObject staged, CancellationToken ct)
+    {
+        await BeforeOpen(staged.Key);
+        return await store.OpenStagedAsync(staged, ct);
+    }
+
+    public async Task CopyAsync(StagedObject source, string target, CancellationToken ct)
+    {
+        await store.CopyAsync(source, target, ct);
+        await AfterCopy();
+    }
+
+    public IAsyncEnumerable<StoredObject> ListStagedAsync(CancellationToken ct) => store.ListStagedAsync(ct);
 
     public async Task<long?> FindSizeAsync(string key, CancellationToken ct)
     {

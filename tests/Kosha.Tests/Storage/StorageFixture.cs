@@ -6,6 +6,7 @@ using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Upkeep;
+using Kosha.Storage.Uploads;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
@@ -57,6 +58,10 @@ public sealed class StorageFixture(SharedPostgres postgres) : IAsyncLifetime
 
     /// <summary>A vault on the same database with another store or spool.</summary>
     public Vault VaultOn(IBlobStore store, SpoolFolder? spools = null) => new(Database, Tree, store, spools ?? Spools);
+
+    /// <summary>Uploads, on another store or with other limits perhaps.</summary>
+    public DirectUploads UploadsOn(IBlobStore store, UploadLimits? limits = null) =>
+        new(Database, Tree, VaultOn(store), store, Spools, limits ?? new(100));
 
     /// <summary>A user with a plan of the given limits; null: no limit.</summary>
     public async Task<TestUser> NewUserAsync(long? maxBytes = null, long? maxNodes = null, long? maxFileBytes = null)

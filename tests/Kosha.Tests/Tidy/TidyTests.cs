@@ -198,7 +198,7 @@ public sealed partial class TidyTests
         Assert.Equal(Kosha.Daemon.KoshaOptions.Keys.Order(StringComparer.Ordinal), keys.Order(StringComparer.Ordinal));
     }
 
-    [GeneratedRegex(@"^\| `(?<key>[A-Z][\w:]*)` \|", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^\| `(?<key>[A-Z][\w:-]*)` \|", RegexOptions.Multiline)]
     private static partial Regex SettingRow();
 
     [GeneratedRegex(@"(?<![.\w])interface\s")]

@@ -138,4 +138,36 @@ public sealed class DiskBlobStoreTests : BlobStoreContract
             Directory.Delete(elsewhere, recursive: true);
         }
     }
+
+    /// <summary>Where a file has only one name, as it has only one on each file system.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Staged_bytes_that_can_have_no_second_name_are_copied(bool isElsewhere)
+    {
+        const string Key = "uploads/1/2";
+        var elsewhere = Directory.CreateDirectory($"/dev/shm/{Guid.NewGuid():N}").FullName;
+        try
+        {
+            if (isElsewhere)
+                Directory.CreateSymbolicLink(Folder["blobs/uploads"], elsewhere);
+            Directory.CreateDirectory(Folder["blobs/uploads/1"]);
+            await File.WriteAllBytesAsync(Folder[$"blobs/{Key}"], Content(600_000));
+            var found = (await store.FindStagedAsync(Key, None))!;
+            var target = store.Key(new(new byte[BlobId.ByteLength]), 1);
+            for (var time = 1; time <= 2; time++)
+                await store.CopyAsync(found, target, None);
+            await using (var staged = await store.OpenStagedAsync(found, None))
+                Assert.Equal(600_000, staged.Length);
+            await store.DeleteAsync(Key, None);
+            Assert.Equal(Content(600_000), await ReadAllAsync(target, 600_000));
+            Assert.Empty(Directory.GetFiles(Folder["blobs/tmp"]));
+            await TestUser.RefusedAsync(StorageFault.BytesMissing, () => store.CopyAsync(found, target, None));
+            await TestUser.RefusedAsync(StorageFault.BytesMissing, () => store.OpenStagedAsync(found, None));
+        }
+        finally
+        {
+            Directory.Delete(elsewhere, recursive: true);
+        }
+    }
 }

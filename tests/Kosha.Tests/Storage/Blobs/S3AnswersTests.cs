@@ -321,7 +321,7 @@ public sealed class S3AnswersTests : IDisposable
         Assert.Collection(report.Capabilities,
             sentence => Assert.StartsWith("Conditional puts: no.", sentence, StringComparison.Ordinal),
             sentence => Assert.StartsWith("Checksums: the store ignores", sentence, StringComparison.Ordinal),
-            sentence => Assert.StartsWith("Uploads by signed URL: the store takes other bytes", sentence,
+            sentence => Assert.StartsWith("Uploads by signed URL: a URL can be turned into a copy", sentence,
                 StringComparison.Ordinal),
             sentence => Assert.EndsWith("pages of https://files.example.org may.", sentence,
                 StringComparison.Ordinal));

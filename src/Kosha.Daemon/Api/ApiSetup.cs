@@ -1,0 +1,44 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Kosha.Storage.Uploads;
+
+namespace Kosha.Daemon.Api;
+
+/// <summary>The JSON API: its services, its endpoints and its document.</summary>
+internal static class ApiSetup
+{
+    private const string Document = "v1";
+
+    public static void AddApi(this IServiceCollection services, KoshaOptions options)
+    {
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            // A null where the document says that there is none is malformed.
+            json.SerializerOptions.RespectNullableAnnotations = true;
+            json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
+            json.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+            json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase));
+        });
+        // What cannot be read is to be said.
+        services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
+        services.AddSingleton(new UploadLimits(options.UploadsMaxOpenPerUser));
+        services.AddSingleton<DirectUploads>();
+        services.AddSingleton<UploadLinks>();
+        services.AddSingleton<UploadCompletions>();
+        services.AddHostedService(provider => provider.GetRequiredService<UploadCompletions>());
+        services.AddSingleton<UploadEndpoints>();
+        services.AddOpenApi(Document, document =>
+        {
+            document.ShouldInclude = described =>
+                described.RelativePath?.StartsWith("api/", StringComparison.Ordinal) == true;
+            document.AddDocumentTransformer<ApiDocument>();
+        });
+    }
+
+    public static void MapApi(this IEndpointRouteBuilder routes)
+    {
+        UploadEndpoints.Map(routes);
+        UploadLinks.Map(routes);
+        routes.MapOpenApi("/openapi/{documentName}.json");
+    }
+}

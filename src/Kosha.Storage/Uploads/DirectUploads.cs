@@ -1,0 +1,271 @@
+using Kosha.Storage.Accounts;
+using Kosha.Storage.Blobs;
+using Kosha.Storage.Tree;
+using Npgsql;
+
+namespace Kosha.Storage.Uploads;
+
+/// <summary>An upload, and by which requests its bytes come.</summary>
+/// <param name="Upload">As it is now.</param>
+/// <param name="Wanted">The parts for which requests are given, 0 for all of it; none if it needs no bytes.</param>
+/// <param name="Puts">By their numbers. Null for an upload that takes no bytes from clients directly.</param>
+public sealed record UploadTicket(
+    Upload Upload, IReadOnlyList<int> Wanted, IReadOnlyDictionary<int, SignedPut>? Puts)
+{
+    /// <summary>The parts that are there whole; null if nobody has looked.</summary>
+    public IReadOnlyList<int>? PartsThere { get; init; }
+}
+
+/// <summary>
+/// Uploads whose bytes do not pass through the request that makes the file: reserve, put under a staging key, verify,
+/// name. Where clients reach the store, no daemon sees a byte; elsewhere a daemon receives them by a URL of its own.
+/// </summary>
+/// <remarks>
+/// Faults of every method: CredentialRevoked, Unavailable. Another user's upload is NotFound, as is one that never was.
+/// </remarks>
+public sealed partial class DirectUploads(
+    Database database, NodeTree tree, Vault vault, IBlobStore store, SpoolFolder spools, UploadLimits limits)
+    : IDisposable
+{
+    /// <summary>How long a request that was signed may begin.</summary>
+    public static readonly TimeSpan UrlLifetime = TimeSpan.FromSeconds(60);
+
+    /// <summary>URLs that are signed at once.</summary>
+    public const int MaxSignedParts = 100;
+
+    private const long MaxBytes = S3BlobStore.MaxParts * S3StoreOptions.MaxPartBytes;
+
+    private readonly UploadTable table = new(database);
+
+    /// <summary>
+    /// Reserves. One transaction judges credential, name, conditions, locks and plan, and takes the quota away; only
+    /// then there is a URL. What is empty, and what this same user has already, becomes a file at once.
+    /// </summary>
+    /// <exception cref="StorageException">ParentMissing, WrongKind, RootIsFixed, ConditionFailed, Locked,
+    /// QuotaExceeded, FileTooLarge, LimitReached, InvalidValue, DigestMismatch (of an empty file).</exception>
+    public async Task<UploadTicket> BeginAsync(Caller caller, NewUpload wish, CancellationToken ct)
+    {
+        Check(wish);
+        if (await NameKnownAsync(caller, wish, ct) is { } named)
+            return new(named, [], Puts: null);
+        var isDirect = await store.DirectPutsAsync(ct) != DirectPuts.None;
+        if (!isDirect && wish.Size > spools.MaxBytes)
+            throw new StorageException(StorageFault.InvalidValue,
+                $"At most {spools.MaxBytes} bytes can be uploaded here at once (Spool:MaxBytes).");
+        var upload = await ReserveAsync(caller, wish, isDirect, ct);
+        try
+        {
+            if (isDirect && upload.PartBytes is not null)
+                upload = await BeginPartsAsync(caller, upload, ct);
+            return await SignAsync(upload, FirstParts(upload), ct);
+        }
+        catch
+        {
+            // Nobody will ever hear of it.
+            await CancelUnheardAsync(caller, upload);
+            throw;
+        }
+    }
+
+    private async Task CancelUnheardAsync(Caller caller, Upload upload)
+    {
+        try
+        {
+            await table.CancelAsync(caller, upload.Id, CancellationToken.None);
+        }
+        catch (StorageException)
+        {
+            // Then it expires.
+        }
+    }
+
+    /// <summary>Fault: Unavailable, where an upload in parts was begun in another store than this one.</summary>
+    private MultipartUploads Parts => store.Multipart
+        ?? throw new StorageException(StorageFault.Unavailable, "This store knows no parts.");
+
+    private void Check(NewUpload wish)
+    {
+        var empty = new BlobId(System.Security.Cryptography.SHA256.HashData([]));
+        if (wish.Size == 0 && wish.Sha256 != empty)
+            throw new StorageException(StorageFault.DigestMismatch, $"Nothing has the SHA-256 {empty}.");
+        if (wish.Size > MaxBytes)
+            throw new StorageException(StorageFault.InvalidValue, $"A file has at most {MaxBytes} bytes.");
+        if (wish.PartBytes is { } bytes)
+            RequireParts(wish.Size, bytes);
+        else if (wish.Size > S3StoreOptions.MaxPartBytes)
+            throw new StorageException(StorageFault.InvalidValue,
+                $"More than {S3StoreOptions.MaxPartBytes} bytes come in parts only: give the size of a part.");
+    }
+
+    private void RequireParts(long size, long partBytes)
+    {
+        if (partBytes < limits.MinPartBytes || partBytes > S3StoreOptions.MaxPartBytes)
+            throw new StorageException(StorageFault.InvalidValue,
+                $"A part has {limits.MinPartBytes} to {S3StoreOptions.MaxPartBytes} bytes.");
+        if ((size + partBytes - 1) / partBytes > S3BlobStore.MaxParts)
+            throw new StorageException(StorageFault.InvalidValue,
+                $"At most {S3BlobStore.MaxParts} parts make a file; give a larger size of a part.");
+    }
+
+    /// <summary>
+    /// What needs no bytes: nothing, or a content that a file of the same user has. A hash that others know gives
+    /// neither access nor a shortcut.
+    /// </summary>
+    private async Task<Upload?> NameKnownAsync(Caller caller, NewUpload wish, CancellationToken ct)
+    {
+        if (wish.Size == 0)
+            return await NameAsync(caller, wish, claim: null, ct);
+        return await tree.HasContentAsync(caller, wish.Sha256, wish.Size, ct)
+            ? await vault.NameStoredAsync(
+                new(wish.Sha256, wish.Size, Sha1: null, Md5: null), claim => NameAsync(caller, wish, claim, ct), ct)
+            : null;
+    }
+
+    private Task<Upload> NameAsync(Caller caller, NewUpload wish, BlobClaim? claim, CancellationToken ct) =>
+        tree.WriteAsync(caller, [wish.Path], wish.Conditions, async (transaction, places, _) =>
+        {
+            await JudgeAsync(transaction, caller, places[0], wish, ct);
+            var write = new FileWrite { ContentType = wish.ContentType, ModifiedAt = wish.ModifiedAt };
+            var named = await NodeTree.PutFileAsync(transaction, caller, places[0], write, claim, wish.Size, ct);
+            return await UploadTable.AddAsync(
+                transaction, caller, wish, isDirect: false, reserved: 0, named.Node.Etag, ct);
+        }, ct);
+
+    private Task<Upload> ReserveAsync(Caller caller, NewUpload wish, bool isDirect, CancellationToken ct) =>
+        tree.WriteAsync(caller, [wish.Path], wish.Conditions, async (transaction, places, _) =>
+        {
+            await JudgeAsync(transaction, caller, places[0], wish, ct);
+            // All of it, also over a file: until then both lie in the store. It also keeps this user's other
+            // reservations away, so that the count holds.
+            await UsageTable.ReserveAsync(transaction, caller.UserId, wish.Size, ct);
+            if (await UploadTable.PendingAsync(transaction, caller, ct) >= limits.MaxOpenPerUser)
+                throw new StorageException(StorageFault.LimitReached,
+                    $"{limits.MaxOpenPerUser} uploads are under way or just over. Complete or cancel some; what was "
+                    + "cancelled counts for a few minutes.");
+            return await UploadTable.AddAsync(transaction, caller, wish, isDirect, wish.Size, etag: null, ct);
+        }, ct);
+
+    private static async Task JudgeAsync(
+        NpgsqlTransaction transaction, Caller caller, Place place, NewUpload wish, CancellationToken ct)
+    {
+        NodeTree.RequireWritable(place, wish.Conditions);
+        var room = await UsageTable.RoomAsync(transaction, caller, ct);
+        if (wish.Size > room.MaxFileBytes)
+            throw Vault.TooLarge(StorageFault.FileTooLarge);
+        if (place.Node is null && room.FreeNodes < 1)
+            throw UsageTable.Exceeded(bytes: 0);
+    }
+
+    // Requests --------------------------------------------------------------------------------------------------------
+
+    /// <summary>
+    /// New URLs for an open upload, which lives on from here. No numbers: all of it, or the first parts that are not
+    /// there. Faults: NotFound, UploadOver, InvalidValue.
+    /// </summary>
+    public async Task<UploadTicket> SignAsync(
+        Caller caller, long id, IReadOnlyCollection<int>? numbers, CancellationToken ct)
+    {
+        if (numbers is { Count: 0 })
+            numbers = null;
+        if (numbers?.Count > MaxSignedParts)
+            throw new StorageException(StorageFault.InvalidValue, $"At most {MaxSignedParts} parts at once.");
+        var upload = await GetAsync(caller, id, ct);
+        foreach (var number in numbers ?? [])
+            upload.SizeOfPart(number);
+        if (upload is { IsDirect: true, PartBytes: not null, MultipartId: null, State: UploadState.Open })
+            upload = await BeginPartsAsync(caller, upload, ct);
+        var there = numbers is null && upload.PartBytes is not null ? await PartsAsync(upload, ct) : null;
+        // Last: from now on the URLs hold.
+        upload = await table.ProlongAsync(caller, id, ct) ?? throw Over();
+        return await SignAsync(upload, [.. numbers?.Distinct() ?? FirstParts(upload, there)], ct) with
+        {
+            PartsThere = there,
+        };
+    }
+
+    private async Task<Upload> BeginPartsAsync(Caller caller, Upload upload, CancellationToken ct)
+    {
+        var (key, multipart) = (upload.Key.ToString(), Parts);
+        var id = await multipart.BeginAsync(key, ct);
+        if (await table.SetMultipartAsync(upload.Id, id, ct) is { } begun)
+            return begun;
+        // Another request was first, or it has ended.
+        await multipart.AbortAsync(key, id, ct);
+        return await GetAsync(caller, upload.Id, ct) is { State: UploadState.Open, MultipartId: not null } other
+            ? other : throw Over();
+    }
+
+    private async Task<UploadTicket> SignAsync(Upload upload, IReadOnlyList<int> wanted, CancellationToken ct)
+    {
+        if (!upload.IsDirect)
+            return new(upload, wanted, Puts: null);
+        var key = upload.Key.ToString();
+        var signed = new Dictionary<int, SignedPut>();
+        foreach (var number in wanted)
+            signed[number] = upload.PartBytes is null
+                ? await store.SignPutAsync(key, new(upload.Sha256), upload.Size, UrlLifetime, ct)
+                : await Parts.SignAsync(
+                    key, upload.MultipartId!, number, upload.SizeOfPart(number), UrlLifetime, ct);
+        return new(upload, wanted, signed);
+    }
+
+    private static int[] FirstParts(Upload upload, IReadOnlyList<int>? there = null) => upload.PartBytes is null
+        ? [0] : [.. Enumerable.Range(1, upload.PartCount).Except(there ?? []).Take(MaxSignedParts)];
+
+    // Looking ---------------------------------------------------------------------------------------------------------
+
+    /// <summary>One of the caller's uploads. Fault: NotFound.</summary>
+    public async Task<Upload> GetAsync(Caller caller, long id, CancellationToken ct) =>
+        await table.FindAsync(caller, id, ct) ?? throw await MissingAsync(caller, ct);
+
+    /// <summary>The caller's uploads that can still become files.</summary>
+    public async Task<IReadOnlyList<Upload>> OpenAsync(Caller caller, CancellationToken ct)
+    {
+        var found = await table.OpenAsync(caller, ct);
+        if (found.Count == 0)
+            await table.RequireCredentialAsync(caller, ct);
+        return found;
+    }
+
+    /// <summary>The parts of an upload that are there whole, by number; none for one that comes at once.</summary>
+    public async Task<IReadOnlyList<int>> PartsAsync(Upload upload, CancellationToken ct)
+    {
+        if (upload.PartBytes is null)
+            return [];
+        if (!upload.IsDirect)
+            return [.. upload.Received.Order()];
+        if (upload.MultipartId is not { } id)
+            return [];
+        var key = upload.Key.ToString();
+        if (await Parts.ListAsync(key, id, ct) is { } listed)
+            return [.. listed.Where(part => IsWhole(upload, part)).Select(part => part.Number)];
+        // A completion that was refused later has made one object of them.
+        return await store.FindStagedAsync(key, ct) is null ? [] : [.. Enumerable.Range(1, upload.PartCount)];
+    }
+
+    private static bool IsWhole(Upload upload, StagedPart part) =>
+        part.Number >= 1 && part.Number <= upload.PartCount && part.Size == upload.SizeOfPart(part.Number);
+
+    /// <summary>
+    /// Ends an upload. Its reservation is given back when its URLs are over and its bytes are gone. Once more does no
+    /// harm. Faults: NotFound, UploadOver (it has become a file, or is being verified).
+    /// </summary>
+    public async Task CancelAsync(Caller caller, long id, CancellationToken ct)
+    {
+        if (await table.CancelAsync(caller, id, ct) is not null)
+            return;
+        if ((await GetAsync(caller, id, ct)).State is UploadState.Completed or UploadState.Verifying)
+            throw new StorageException(StorageFault.UploadOver, "The upload is becoming a file, or has become one.");
+    }
+
+    private static StorageException Over() =>
+        new(StorageFault.UploadOver, "The upload was completed or cancelled, or its time is over.");
+
+    private async Task<StorageException> MissingAsync(Caller caller, CancellationToken ct)
+    {
+        await table.RequireCredentialAsync(caller, ct);
+        return new(StorageFault.NotFound, "There is no such upload.");
+    }
+
+    public void Dispose() => reading.Dispose();
+}
