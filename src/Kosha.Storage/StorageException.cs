@@ -51,6 +51,9 @@ public enum StorageFault
     /// <summary>A user's root cannot be replaced, moved or deleted.</summary>
     RootIsFixed,
 
+    /// <summary>This kind of credential does not reach what was asked for.</summary>
+    NotAllowed,
+
     /// <summary>The credential that began this request no longer holds.</summary>
     CredentialRevoked,
 

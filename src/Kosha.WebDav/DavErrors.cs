@@ -84,7 +84,7 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
         StorageFault.NoSpace => new(507, e.Message, "sufficient-disk-space"),
         StorageFault.LimitReached => new(method == "LOCK" ? 403 : 507, e.Message),
         StorageFault.FileTooLarge => new(413, e.Message),
-        StorageFault.Cycle or StorageFault.RootIsFixed => new(403, e.Message),
+        StorageFault.Cycle or StorageFault.RootIsFixed or StorageFault.NotAllowed => new(403, e.Message),
         StorageFault.CredentialRevoked => new(401, e.Message),
         StorageFault.Unavailable => new(503, e.Message),
         _ => new(500, e.Message),

@@ -1,3 +1,4 @@
+using Kosha.Daemon.Auth;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
@@ -7,6 +8,7 @@ namespace Kosha.Daemon.Api;
 internal sealed class ApiDocument(KoshaOptions options) : IOpenApiDocumentTransformer
 {
     private const string Scheme = "basic";
+    private const string CookieScheme = "session";
 
     public Task TransformAsync(
         OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellationToken)
@@ -27,7 +29,19 @@ internal sealed class ApiDocument(KoshaOptions options) : IOpenApiDocumentTransf
             Scheme = Scheme,
             Description = "Username and password, or an app password.",
         };
-        document.Security = [new() { [new OpenApiSecuritySchemeReference(Scheme, document)] = [] }];
+        document.Components.SecuritySchemes[CookieScheme] = new OpenApiSecurityScheme
+        {
+            Type = SecuritySchemeType.ApiKey,
+            In = ParameterLocation.Cookie,
+            Name = SessionAuthentication.SecureCookie,
+            Description = $"Of a browser, by POST {SessionEndpoints.Current}; over plain HTTP "
+                + $"{SessionAuthentication.PlainCookie}.",
+        };
+        document.Security =
+        [
+            new() { [new OpenApiSecuritySchemeReference(Scheme, document)] = [] },
+            new() { [new OpenApiSecuritySchemeReference(CookieScheme, document)] = [] },
+        ];
         return Task.CompletedTask;
     }
 }

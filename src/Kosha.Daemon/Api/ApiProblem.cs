@@ -32,6 +32,7 @@ public sealed record ApiProblem(string Type, string Title, int Status, string De
             StorageFault.BytesMissing => ("bytes-missing", "Not all bytes are there", 409),
             StorageFault.UploadOver => ("upload-over", "The upload is not open", 410),
             StorageFault.RootIsFixed => ("root-is-fixed", "The top folder stays as it is", 403),
+            StorageFault.NotAllowed => ("forbidden", "This credential may not do that", 403),
             StorageFault.CredentialRevoked => ("unauthorized", "Sign in", 401),
             StorageFault.LimitReached => ("limit-reached", "A limit is reached", 429),
             StorageFault.NoSpace => ("no-space", "The server's storage is full", 507),
@@ -49,6 +50,7 @@ public sealed record ApiProblem(string Type, string Title, int Status, string De
         {
             400 => ("malformed", "The request cannot be read"),
             401 => ("unauthorized", "Sign in"),
+            403 => ("forbidden", "That may not be done so"),
             404 => ("not-found", "There is no such thing"),
             405 => ("method-not-allowed", "The method is not possible here"),
             408 => ("too-slow", "The body came too slowly"),

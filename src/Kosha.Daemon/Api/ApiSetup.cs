@@ -27,6 +27,7 @@ internal static class ApiSetup
         services.AddSingleton<UploadCompletions>();
         services.AddHostedService(provider => provider.GetRequiredService<UploadCompletions>());
         services.AddSingleton<UploadEndpoints>();
+        services.AddSingleton<SessionEndpoints>();
         services.AddOpenApi(Document, document =>
         {
             document.ShouldInclude = described =>
@@ -38,6 +39,7 @@ internal static class ApiSetup
     public static void MapApi(this IEndpointRouteBuilder routes)
     {
         UploadEndpoints.Map(routes);
+        SessionEndpoints.Map(routes);
         UploadLinks.Map(routes);
         routes.MapOpenApi("/openapi/{documentName}.json");
     }

@@ -1,5 +1,4 @@
 using Kosha.Storage;
-using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Uploads;
@@ -45,16 +44,16 @@ internal sealed class UploadEndpoints(DirectUploads uploads, UploadCompletions c
 
     private async Task<IResult> BeginAsync([FromBody] BeginUpload body, HttpContext http)
     {
-        var ticket = await uploads.BeginAsync(CallerOf(http), Read(body), http.RequestAborted);
+        var ticket = await uploads.BeginAsync(ApiCaller.Of(http), Read(body), http.RequestAborted);
         return Results.Created($"{Route}/{ticket.Upload.Id}", Answer(ticket, http.Request));
     }
 
     private async Task<IResult> ListAsync(HttpContext http) => Results.Ok(new UploadList(
-        [.. (await uploads.OpenAsync(CallerOf(http), http.RequestAborted)).Select(Describe)]));
+        [.. (await uploads.OpenAsync(ApiCaller.Of(http), http.RequestAborted)).Select(Describe)]));
 
     private async Task<IResult> GetAsync(long id, HttpContext http)
     {
-        var upload = await uploads.GetAsync(CallerOf(http), id, http.RequestAborted);
+        var upload = await uploads.GetAsync(ApiCaller.Of(http), id, http.RequestAborted);
         return Results.Ok(upload is { PartBytes: not null, State: UploadState.Open }
             ? Describe(upload) with { PartsThere = await uploads.PartsAsync(upload, http.RequestAborted) }
             : Describe(upload));
@@ -62,13 +61,13 @@ internal sealed class UploadEndpoints(DirectUploads uploads, UploadCompletions c
 
     private async Task<IResult> SignAsync(long id, [FromBody] SignParts? body, HttpContext http)
     {
-        var ticket = await uploads.SignAsync(CallerOf(http), id, body?.Numbers, http.RequestAborted);
+        var ticket = await uploads.SignAsync(ApiCaller.Of(http), id, body?.Numbers, http.RequestAborted);
         return Results.Ok(Answer(ticket, http.Request) with { PartsThere = ticket.PartsThere });
     }
 
     private async Task<IResult> CompleteAsync(long id, [FromBody] CompleteUpload? body, HttpContext http)
     {
-        var (caller, tokens) = (CallerOf(http), ReadTokens(body?.LockTokens));
+        var (caller, tokens) = (ApiCaller.Of(http), ReadTokens(body?.LockTokens));
         if (await uploads.TakeAsync(caller, id, http.RequestAborted) is { } taken)
             await completions.RunAsync(caller, taken, tokens, PrefersNotToWait(http.Request), http.RequestAborted);
         var upload = await uploads.GetAsync(caller, id, http.RequestAborted);
@@ -90,16 +89,13 @@ internal sealed class UploadEndpoints(DirectUploads uploads, UploadCompletions c
 
     private async Task<IResult> CancelAsync(long id, HttpContext http)
     {
-        await uploads.CancelAsync(CallerOf(http), id, http.RequestAborted);
+        await uploads.CancelAsync(ApiCaller.Of(http), id, http.RequestAborted);
         return Results.NoContent();
     }
 
     /// <summary>RFC 7240, 4.1.</summary>
     private static bool PrefersNotToWait(HttpRequest request) =>
         request.Headers["Prefer"].ToString().Contains("respond-async", StringComparison.OrdinalIgnoreCase);
-
-    private static Caller CallerOf(HttpContext http) => http.Features.Get<Caller>()
-        ?? throw new StorageException(StorageFault.CredentialRevoked, "Sign in first.");
 
     // Bodies ----------------------------------------------------------------------------------------------------------
 

@@ -1,14 +1,14 @@
-using System.Globalization;
 using Kosha.Daemon.Api;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
+using Microsoft.AspNetCore.Authorization;
 
 namespace Kosha.Daemon.Auth;
 
 /// <summary>
-/// Middleware before /dav and /api: Basic authentication, and nothing else; no cookie is looked at. A verified request
-/// carries a <see cref="Caller"/> among its features. OPTIONS passes without one: it reveals nothing, and the
-/// preflights of browsers carry no credential.
+/// Middleware before /dav and /api: Basic authentication; on /dav nothing else counts. A verified request carries a
+/// <see cref="Caller"/> among its features; that of a session has one already. OPTIONS passes without one: it reveals
+/// nothing, and the preflights of browsers carry no credential. So do endpoints that are for everybody.
 /// </summary>
 internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn)
 {
@@ -18,7 +18,8 @@ internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn)
     {
         if (!(context.Request.Path.StartsWithSegments(Path, StringComparison.OrdinalIgnoreCase)
                 || ApiErrors.Covers(context.Request.Path))
-            || HttpMethods.IsOptions(context.Request.Method))
+            || HttpMethods.IsOptions(context.Request.Method) || context.Features.Get<Caller>() is not null
+            || context.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is not null)
         {
             await next(context);
             return;
@@ -32,11 +33,13 @@ internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn)
         var address = ClientAddress.Of(context.Connection.RemoteIpAddress);
         var result = await signIn.AuthenticateAsync(header, address, context.RequestAborted);
         if (result.Caller is { } caller)
+        {
             await RunAsync(context, header, caller);
-        else if (result.RetryAfter is { } wait)
-            await RefuseAsync(context, result.IsBusy, wait);
-        else
-            await ChallengeAsync(context, "The name or the password is wrong, or the account is disabled.");
+            return;
+        }
+        var (status, message) = SignInAnswers.Of(context.Response, result);
+        await (status == StatusCodes.Status401Unauthorized
+            ? ChallengeAsync(context, message) : AnswerAsync(context, status, message));
     }
 
     private async Task RunAsync(HttpContext context, string header, Caller caller)
@@ -55,20 +58,12 @@ internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn)
         }
     }
 
+    /// <summary>A page's own script asks for the password itself; the browser must not open a window for it.</summary>
     private static Task ChallengeAsync(HttpContext context, string message)
     {
-        context.Response.Headers.WWWAuthenticate = "Basic realm=\"Kosha\", charset=\"UTF-8\"";
+        if (context.Request.Headers["Sec-Fetch-Site"] != "same-origin" || !ApiErrors.Covers(context.Request.Path))
+            context.Response.Headers.WWWAuthenticate = "Basic realm=\"Kosha\", charset=\"UTF-8\"";
         return AnswerAsync(context, StatusCodes.Status401Unauthorized, message);
-    }
-
-    private static Task RefuseAsync(HttpContext context, bool isBusy, TimeSpan wait)
-    {
-        var seconds = (int)Math.Ceiling(wait.TotalSeconds);
-        context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-        return isBusy
-            ? AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, "Too many sign-ins at once. Try again.")
-            : AnswerAsync(context, StatusCodes.Status429TooManyRequests,
-                $"Too many failed sign-ins from this address. Try again in {seconds} seconds.");
     }
 
     private static Task AnswerAsync(HttpContext context, int status, string message)

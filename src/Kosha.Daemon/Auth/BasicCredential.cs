@@ -29,9 +29,15 @@ internal sealed record BasicCredential(string Name, string Password)
             return null;
         var text = Decode(bytes.AsSpan(0, count));
         var colon = text.IndexOf(':', StringComparison.Ordinal);
-        return colon < 0 || text.AsSpan(0, colon).ContainsAny(NobodysLetters)
-            ? null : new(WithoutDomain(text[..colon]), text[(colon + 1)..]);
+        return colon < 0 ? null : Of(text[..colon], text[(colon + 1)..]);
     }
+
+    /// <summary>The same of a name and a password that came otherwise; null if the name can be nobody's.</summary>
+    public static BasicCredential? Of(string name, string password) =>
+        name.Length + password.Length > MaxHeaderLength || name.AsSpan().ContainsAny(NobodysLetters)
+            || !IsUnicode(name) ? null : new(WithoutDomain(name), password);
+
+    private static bool IsUnicode(string text) => text.EnumerateRunes().All(rune => rune != Rune.ReplacementChar);
 
     // Clients that do not know charset="UTF-8" send what their system calls Latin.
     private static string Decode(ReadOnlySpan<byte> bytes)

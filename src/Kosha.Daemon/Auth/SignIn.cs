@@ -88,6 +88,13 @@ internal sealed class SignIn(
             await appPasswords.TouchAsync(caller.AppPasswordId!.Value, ct);
             return new(caller);
         }
+        return await VerifyAccountAsync(credential, address, ct);
+    }
+
+    /// <summary>Verifies the account's own password alone, and remembers nothing.</summary>
+    public async Task<SignInResult> VerifyAccountAsync(
+        BasicCredential credential, string address, CancellationToken ct)
+    {
         var stored = await users.FindPasswordAsync(credential.Name, ct);
         string[] subjects = [SubjectOf(stored, credential.Name, address), address];
         // Before the queue, so that a client over its limit keeps nobody waiting.

@@ -37,6 +37,7 @@ internal static class WebHost
         app.UseCrossOrigin(options.HttpCorsOrigins, options.PublicUrl);
         app.UseMiddleware<ApiErrors>();
         app.UseRouting();
+        app.UseMiddleware<SessionAuthentication>();
         app.UseMiddleware<BasicAuthentication>();
         app.UseIdleBodyLimit();
         app.MapPlainPages();
@@ -72,6 +73,7 @@ internal static class WebHost
         services.AddSingleton(installation.Database);
         services.AddSingleton(installation.Users);
         services.AddSingleton<AppPasswordTable>();
+        services.AddSingleton<SessionTable>();
         services.AddSingleton<SignInFailures>();
         services.AddSingleton<CredentialCache>();
         services.AddSingleton<SignIn>();

@@ -106,7 +106,8 @@ public sealed class AppPasswordTable(Database database)
     }
 
     private const string SqlFind = """
-        select u.id as user_id, u.credential_stamp, a.id as app_password_id, replace(a.redirect, '-', '') as redirect
+        select u.id as user_id, u.credential_stamp, a.id as app_password_id, replace(a.redirect, '-', '') as redirect,
+               null::bigint as session_id
         from app_passwords a join users u on u.id = a.user_id
         where a.secret_hash = @secretHash and u.disabled_at is null
           and (lower(u.username) = lower(@name) or lower(u.email) = lower(@name))

@@ -8,14 +8,20 @@ namespace Kosha.Storage.Accounts;
 /// <param name="CredentialStamp"><c>users.credential_stamp</c> when the account's own password was verified.</param>
 /// <param name="AppPasswordId">The app password that was used; the stamp then means nothing. Null: the account's
 /// own.</param>
+/// <param name="SessionId">The session of a browser, which ends with the password, too. Null: there is none.</param>
 /// <param name="Redirect">What the app password says of redirects; null: as the daemon's setting.</param>
 public sealed record Caller(
-    long UserId, Guid CredentialStamp, long? AppPasswordId = null, RedirectMode? Redirect = null)
+    long UserId, Guid CredentialStamp, long? AppPasswordId = null, RedirectMode? Redirect = null,
+    long? SessionId = null)
 {
     /// <summary>The one predicate for "the credential still holds", on a row u of <c>users</c>.</summary>
     internal const string Holds = """
         u.id = @UserId and u.disabled_at is null and case
-            when @AppPasswordId::bigint is null then u.credential_stamp = @CredentialStamp
-            else exists (select from app_passwords c where c.id = @AppPasswordId and c.user_id = u.id) end
+            when @AppPasswordId::bigint is not null
+                then exists (select from app_passwords c where c.id = @AppPasswordId and c.user_id = u.id)
+            when @SessionId::bigint is not null
+                then u.credential_stamp = @CredentialStamp and exists (
+                    select from sessions c where c.id = @SessionId and c.user_id = u.id and c.expires_at > now())
+            else u.credential_stamp = @CredentialStamp end
         """;
 }

@@ -136,7 +136,11 @@ public sealed class LockTable(Database database, NodeTree tree)
     public Task KeepAsync(Caller caller, IReadOnlyCollection<Guid> tokens, CancellationToken ct) =>
         database.WriteAsync(transaction => transaction.Connection!.ExecuteAsync(new(
             NodeTree.SqlRefreshLocks,
-            new { caller.UserId, caller.CredentialStamp, caller.AppPasswordId, tokens = tokens.ToArray() },
+            new
+            {
+                caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId,
+                tokens = tokens.ToArray(),
+            },
             transaction, cancellationToken: ct)), ct);
 
     private const string SqlDelete = "delete from locks where token = @token";

@@ -66,7 +66,10 @@ public sealed partial class NodeTree
     /// </summary>
     public async Task<FileNode?> FindAsync(Caller caller, NodePath path, CancellationToken ct)
     {
-        var parameters = new { caller.UserId, caller.CredentialStamp, caller.AppPasswordId, names = path.Names };
+        var parameters = new
+        {
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, names = path.Names,
+        };
         var found = await database.ReadAsync(async connection =>
             (await connection.QueryAsync<FoundDepth, FileNode, (FoundDepth At, FileNode Node)>(
                 new CommandDefinition(SqlFind, parameters, cancellationToken: ct), (at, node) => (at, node)))
@@ -85,7 +88,10 @@ public sealed partial class NodeTree
     /// <summary>As <see cref="FindAsync"/>, with the locks that cover the node. One round trip.</summary>
     public async Task<LockedNode> FindWithLocksAsync(Caller caller, NodePath path, CancellationToken ct)
     {
-        var parameters = new { caller.UserId, caller.CredentialStamp, caller.AppPasswordId, names = path.Names };
+        var parameters = new
+        {
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, names = path.Names,
+        };
         return await database.ReadAsync(async connection =>
         {
             await using var results = await connection.QueryMultipleAsync(
@@ -131,7 +137,7 @@ public sealed partial class NodeTree
             return path;
         var parameters = new
         {
-            caller.UserId, caller.CredentialStamp, caller.AppPasswordId,
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId,
             names = sought.Names,
             folded = sought.Names.Select(NodePath.Fold).ToArray(),
         };
@@ -220,7 +226,8 @@ public sealed partial class NodeTree
     {
         var parameters = new
         {
-            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, folderId, afterName = afterName ?? "", limit,
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId,
+            folderId, afterName = afterName ?? "", limit,
         };
         var command = new CommandDefinition(ListSql(details), parameters, cancellationToken: ct);
         try
@@ -283,7 +290,8 @@ public sealed partial class NodeTree
     {
         var parameters = new
         {
-            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, folderId, ids, MaxPagePropertyBytes,
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId,
+            folderId, ids, MaxPagePropertyBytes,
         };
         var rows = (await connection.QueryAsync<ListedProperties>(
             new(SqlListProperties, parameters, cancellationToken: ct))).AsList();

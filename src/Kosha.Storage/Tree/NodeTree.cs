@@ -171,7 +171,7 @@ public sealed partial class NodeTree(Database database)
     private static object PlaceParameters(Caller caller, NodePath[] paths, WriteConditions conditions) =>
         new
         {
-            caller.UserId, caller.CredentialStamp, caller.AppPasswordId,
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId,
             paths = Array.ConvertAll(paths, path => string.Join('/', path.Names)),
             tokens = conditions.LockTokens.ToArray(),
         };

@@ -127,7 +127,8 @@ public sealed class ApiTests(Drive shared, SharedKosha kosha) : IClassFixture<Dr
         Assert.StartsWith("3.1", (string)document["openapi"]!, StringComparison.Ordinal);
         var paths = document["paths"]!.AsObject();
         Assert.Equal(
-            "/api/uploads /api/uploads/{id} /api/uploads/{id}/complete /api/uploads/{id}/parts",
+            "/api/session /api/sessions /api/sessions/{id} "
+                + "/api/uploads /api/uploads/{id} /api/uploads/{id}/complete /api/uploads/{id}/parts",
             string.Join(' ', paths.Select(path => path.Key).Order(StringComparer.Ordinal)));
         var begin = paths["/api/uploads"]!["post"]!;
         Assert.NotNull(begin["responses"]!["201"]!["content"]!["application/json"]!["schema"]);
@@ -136,6 +137,7 @@ public sealed class ApiTests(Drive shared, SharedKosha kosha) : IClassFixture<Dr
         Assert.Equal("integer",
             (string)document["components"]!["schemas"]!["BeginUpload"]!["properties"]!["size"]!["type"]!);
         Assert.NotNull(document["components"]!["securitySchemes"]!["basic"]);
+        Assert.Equal("cookie", (string)document["components"]!["securitySchemes"]!["session"]!["in"]!);
     }
 
     /// <summary>As a browser asks before a page may call.</summary>

@@ -1,0 +1,160 @@
+using System.Diagnostics.CodeAnalysis;
+using Dapper;
+
+namespace Kosha.Storage.Accounts;
+
+/// <summary>What the list of a user's sessions shows; never the secret. Times are UTC.</summary>
+[SuppressMessage("Performance", "CA1812", Justification = "Made by Dapper.")]
+public sealed record SessionRow
+{
+    public long Id { get; init; }
+
+    /// <summary>False: it ends with the browser.</summary>
+    public bool IsRemembered { get; init; }
+
+    /// <summary>What the browser calls itself.</summary>
+    public string? UserAgent { get; init; }
+
+    public DateTime CreatedAt { get; init; }
+
+    /// <summary>Right to about a minute.</summary>
+    public DateTime LastUsedAt { get; init; }
+
+    /// <summary>Unless it is used before.</summary>
+    public DateTime ExpiresAt { get; init; }
+}
+
+/// <summary>Who is signed in, for the user's own eyes.</summary>
+[SuppressMessage("Performance", "CA1812", Justification = "Made by Dapper.")]
+public sealed record Identity(string Username, string? Email, bool IsAdmin);
+
+/// <summary>
+/// The table <c>sessions</c>: browsers that are signed in, found by the SHA-256 of a random secret. A session ends when
+/// it is not used for long, with a change of the password, and when its user says so.
+/// </summary>
+public sealed class SessionTable(Database database)
+{
+    /// <summary>Of one user; the one that was used longest ago makes room.</summary>
+    public const int MaxPerUser = 50;
+
+    public const int MaxUserAgentLength = 200;
+
+    /// <summary>Without use, where the user asked to be remembered.</summary>
+    public static readonly TimeSpan RememberedLifetime = TimeSpan.FromDays(30);
+
+    /// <summary>Without use; the browser forgets it earlier when it is closed.</summary>
+    public static readonly TimeSpan Lifetime = TimeSpan.FromHours(12);
+
+    private static readonly TimeSpan NoteInterval = TimeSpan.FromMinutes(1);
+
+    private const string SqlMakeRoom = """
+        delete from sessions where user_id = @UserId and (expires_at <= now() or id in (
+            select id from sessions where user_id = @UserId order by last_used_at desc, id desc offset @kept))
+        """;
+
+    private const string SqlAdd = $"""
+        insert into sessions (user_id, secret_hash, credential_stamp, is_remembered, user_agent, expires_at)
+        select u.id, @secretHash, u.credential_stamp, @isRemembered, @userAgent, now() + @lifetime
+        from users u where {Caller.Holds}
+        returning id
+        """;
+
+    /// <summary>Signs a browser in, whose user has just shown the account's own password.</summary>
+    /// <param name="caller">By that password.</param>
+    /// <param name="secretHash">SHA-256 of at least 128 random bits.</param>
+    /// <param name="isRemembered">See <see cref="RememberedLifetime"/>.</param>
+    /// <param name="userAgent">For the list; null: unknown.</param>
+    /// <param name="ct">Ends it.</param>
+    /// <returns>The same user by the new session.</returns>
+    /// <exception cref="StorageException">CredentialRevoked, Unavailable.</exception>
+    public Task<Caller> AddAsync(
+        Caller caller, byte[] secretHash, bool isRemembered, string? userAgent, CancellationToken ct)
+    {
+        var parameters = new DynamicParameters(caller);
+        var lifetime = isRemembered ? RememberedLifetime : Lifetime;
+        parameters.AddDynamicParams(new { secretHash, isRemembered, userAgent, lifetime, kept = MaxPerUser - 1 });
+        return database.WriteAsync(async transaction =>
+        {
+            var connection = transaction.Connection!;
+            await connection.ExecuteAsync(new(SqlMakeRoom, parameters, transaction, cancellationToken: ct));
+            var id = await connection.ExecuteScalarAsync<long?>(
+                new(SqlAdd, parameters, transaction, cancellationToken: ct)) ?? throw Revoked();
+            return caller with { SessionId = id };
+        }, ct);
+    }
+
+    private const string SqlFind = """
+        select u.id as user_id, s.credential_stamp, s.id as session_id,
+               s.last_used_at <= now() - @interval as is_note_due
+        from sessions s join users u on u.id = s.user_id
+        where s.secret_hash = @secretHash and s.expires_at > now() and s.credential_stamp = u.credential_stamp
+          and u.disabled_at is null
+        """;
+
+    private const string SqlNote = """
+        update sessions set last_used_at = now(),
+            expires_at = now() + case when is_remembered then @RememberedLifetime else @Lifetime end
+        where id = @SessionId and expires_at > now()
+        """;
+
+    private sealed record Found(long UserId, Guid CredentialStamp, long SessionId, bool IsNoteDue);
+
+    /// <summary>Who has this secret, whose session lives on from here; null: it is nobody's, or no more.</summary>
+    public async Task<Caller?> FindAsync(byte[] secretHash, CancellationToken ct)
+    {
+        var found = await database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<Found?>(
+            new(SqlFind, new { secretHash, interval = NoteInterval }, cancellationToken: ct)), ct);
+        if (found is null)
+            return null;
+        if (found.IsNoteDue)
+            await ChangeAsync(SqlNote, new { found.SessionId, RememberedLifetime, Lifetime }, ct);
+        return new(found.UserId, found.CredentialStamp, SessionId: found.SessionId);
+    }
+
+    private const string SqlIdentity = $"select u.username, u.email, u.is_admin from users u where {Caller.Holds}";
+
+    /// <summary>Who the caller is. Fault: CredentialRevoked.</summary>
+    public async Task<Identity> IdentityAsync(Caller caller, CancellationToken ct) =>
+        await database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<Identity?>(
+            new(SqlIdentity, caller, cancellationToken: ct)), ct) ?? throw Revoked();
+
+    private const string SqlList = $"""
+        select s.id, s.is_remembered, s.user_agent, s.created_at, s.last_used_at, s.expires_at
+        from sessions s join users u on u.id = s.user_id
+        where {Caller.Holds} and s.expires_at > now() and s.credential_stamp = u.credential_stamp
+        order by s.last_used_at desc, s.id desc
+        """;
+
+    /// <summary>The caller's sessions, the last used first.</summary>
+    public Task<List<SessionRow>> ListAsync(Caller caller, CancellationToken ct) => database.ReadAsync(
+        async connection => (await connection.QueryAsync<SessionRow>(
+            new(SqlList, caller, cancellationToken: ct))).AsList(), ct);
+
+    private const string SqlEnd = $"""
+        delete from sessions s using users u where s.user_id = u.id and s.id = @id and {Caller.Holds}
+        """;
+
+    /// <summary>Ends one of the caller's sessions. Fault: NotFound.</summary>
+    public async Task EndAsync(Caller caller, long id, CancellationToken ct)
+    {
+        var parameters = new DynamicParameters(caller);
+        parameters.AddDynamicParams(new { id });
+        if (await ChangeAsync(SqlEnd, parameters, ct) == 0)
+            throw new StorageException(StorageFault.NotFound, "There is no such session.");
+    }
+
+    private const string SqlEndOthers = $"""
+        delete from sessions s using users u
+        where s.user_id = u.id and s.id is distinct from @SessionId and {Caller.Holds}
+        """;
+
+    /// <summary>Ends all of the caller's sessions but the one that the caller is in.</summary>
+    public Task EndOthersAsync(Caller caller, CancellationToken ct) => ChangeAsync(SqlEndOthers, caller, ct);
+
+    private Task<int> ChangeAsync(string sql, object parameters, CancellationToken ct) =>
+        database.WriteAsync(transaction => transaction.Connection!.ExecuteAsync(
+            new(sql, parameters, transaction, cancellationToken: ct)), ct);
+
+    private static StorageException Revoked() =>
+        new(StorageFault.CredentialRevoked, "The credential no longer holds.");
+}
