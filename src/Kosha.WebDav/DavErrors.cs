@@ -86,6 +86,9 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
         StorageFault.FileTooLarge => new(413, e.Message),
         StorageFault.Cycle or StorageFault.RootIsFixed or StorageFault.NotAllowed => new(403, e.Message),
         StorageFault.CredentialRevoked => new(401, e.Message),
+        // Of uploads by the API.
+        StorageFault.BytesMissing => new(409, e.Message),
+        StorageFault.UploadOver => new(410, e.Message),
         StorageFault.Unavailable => new(503, e.Message),
         _ => new(500, e.Message),
     };

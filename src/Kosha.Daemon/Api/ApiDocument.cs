@@ -33,9 +33,9 @@ internal sealed class ApiDocument(KoshaOptions options) : IOpenApiDocumentTransf
         {
             Type = SecuritySchemeType.ApiKey,
             In = ParameterLocation.Cookie,
-            Name = SessionAuthentication.SecureCookie,
+            Name = SessionCookie.SecureName,
             Description = $"Of a browser, by POST {SessionEndpoints.Current}; over plain HTTP "
-                + $"{SessionAuthentication.PlainCookie}.",
+                + $"{SessionCookie.PlainName}.",
         };
         document.Security =
         [

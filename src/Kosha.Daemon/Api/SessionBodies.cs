@@ -24,7 +24,7 @@ public sealed record SignedInAnswer
 
     public required bool IsAdmin { get; init; }
 
-    [Description("The session that was used; left out by a password or an app password.")]
+    [Description("The session that was used; left out by Basic.")]
     public long? SessionId { get; init; }
 }
 

@@ -6,7 +6,7 @@ namespace Kosha.Daemon.Api;
 /// <summary>
 /// <c>/api/session</c>: signing in with a cookie, and out; <c>/api/sessions</c>: where one is signed in.
 /// </summary>
-internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn)
+internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, SessionCookie cookie)
 {
     public const string Current = ApiErrors.Path + "/session";
     private const string All = ApiErrors.Path + "/sessions";
@@ -18,9 +18,10 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn)
             .ProducesProblem(503);
         group.MapPost(Current, self.BeginAsync).WithSummary("Signs a browser in, by a cookie")
             .AllowAnonymous().Produces<SignedInAnswer>().ProducesProblem(400).ProducesProblem(403);
-        group.MapGet(Current, (Delegate)self.WhoAsync).WithSummary("Who is signed in").Produces<SignedInAnswer>();
-        group.MapDelete(Current, (Delegate)self.EndCurrentAsync).WithSummary("Signs out").Produces(204)
+        group.MapGet(Current, (Delegate)self.WhoAsync).WithSummary("Who is signed in").Produces<SignedInAnswer>()
             .ProducesProblem(403);
+        group.MapDelete(Current, (Delegate)self.EndCurrentAsync).WithSummary("Signs out").AllowAnonymous()
+            .Produces(204).ProducesProblem(403);
         group.MapGet(All, (Delegate)self.ListAsync).WithSummary("Browsers in which one is signed in")
             .Produces<SessionList>().ProducesProblem(403);
         group.MapDelete(All, (Delegate)self.EndOthersAsync).WithSummary("Signs out everywhere else").Produces(204)
@@ -37,11 +38,11 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn)
             : SignInResult.Refused;
         if (result.Caller is not { } verified)
             return Refusal(http.Response, result);
+        var caller = await sessions.AddAsync(verified, cookie.Give(http, body.Remember), body.Remember,
+            AgentOf(http.Request), http.RequestAborted);
         // One browser has one session; whoever put another one there does not share this.
-        if (http.Features.Get<Caller>() is { SessionId: { } old } before)
-            await sessions.EndAsync(before, old, http.RequestAborted);
-        var caller = await sessions.AddAsync(verified, SessionAuthentication.GiveSecret(http, body.Remember),
-            body.Remember, AgentOf(http.Request), http.RequestAborted);
+        if (cookie.FindHash(http.Request) is { } before)
+            await sessions.EndAsync(before, http.RequestAborted);
         return Results.Ok(await DescribeAsync(caller, http.RequestAborted));
     }
 
@@ -69,13 +70,13 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn)
     }
 
     private async Task<IResult> WhoAsync(HttpContext http) =>
-        Results.Ok(await DescribeAsync(ApiCaller.Of(http), http.RequestAborted));
+        Results.Ok(await DescribeAsync(ApiCaller.OfAccount(http), http.RequestAborted));
 
     private async Task<IResult> EndCurrentAsync(HttpContext http)
     {
-        if (ApiCaller.OfAccount(http) is { SessionId: { } id } caller)
-            await sessions.EndAsync(caller, id, http.RequestAborted);
-        SessionAuthentication.TakeSecret(http);
+        if (cookie.FindHash(http.Request) is { } hash)
+            await sessions.EndAsync(hash, http.RequestAborted);
+        cookie.Take(http);
         return Results.NoContent();
     }
 

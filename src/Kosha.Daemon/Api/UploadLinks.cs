@@ -26,8 +26,9 @@ internal sealed class UploadLinks(DirectUploads uploads, LinkSigner signer, Time
     public Dictionary<int, SignedPut> Sign(Upload upload, IReadOnlyList<int> numbers, HttpRequest request)
     {
         var expiresAt = time.GetUtcNow() + DirectUploads.UrlLifetime;
-        var origin = options.PublicUrl?.GetLeftPart(UriPartial.Authority)
-            ?? $"{request.Scheme}://{request.Host.ToUriComponent()}";
+        // A page puts to where it came from; anything else would be another origin for it.
+        var origin = options.PublicUrl is { } url && request.Headers["Sec-Fetch-Site"] != "same-origin"
+            ? url.GetLeftPart(UriPartial.Authority) : $"{request.Scheme}://{request.Host.ToUriComponent()}";
         return numbers.ToDictionary(number => number, number =>
         {
             var token = signer.SignContent(new UploadToken(upload.Id, number, expiresAt).ToBytes());

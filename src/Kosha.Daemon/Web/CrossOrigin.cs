@@ -9,8 +9,9 @@ namespace Kosha.Daemon.Web;
 
 /// <summary>
 /// Lets the browser apps of the origins in Http:CorsOrigins use /dav and its links, and pages of PublicUrl the API
-/// wherever they find it (Fetch standard, CORS protocol). An app sends an Authorization header of its own;
-/// Access-Control-Allow-Credentials is never given, so that no page can borrow a password that the browser remembers.
+/// wherever they find it, but for sessions, which are of one origin (Fetch standard, CORS protocol). An app sends an
+/// Authorization header of its own; Access-Control-Allow-Credentials is never given, so that no page can borrow a
+/// password that the browser remembers.
 /// </summary>
 internal static class CrossOrigin
 {

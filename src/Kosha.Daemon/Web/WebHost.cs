@@ -26,6 +26,7 @@ internal static class WebHost
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         AddServices(builder.Services, installation, blobs, spools);
         builder.Services.AddApi(options);
+        builder.Services.AddSingleton(new SessionCookie(options.PublicUrl));
         builder.Services.AddSingleton(new LinkSigner(MasterKey.Load(options, installation.Folder)));
         KestrelSetup.Use(builder, options, installation.Folder);
         var app = builder.Build();

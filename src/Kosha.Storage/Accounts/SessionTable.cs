@@ -94,7 +94,7 @@ public sealed class SessionTable(Database database)
     private const string SqlNote = """
         update sessions set last_used_at = now(),
             expires_at = now() + case when is_remembered then @RememberedLifetime else @Lifetime end
-        where id = @SessionId and expires_at > now()
+        where id = @SessionId and expires_at > now() and last_used_at <= now() - @NoteInterval
         """;
 
     private sealed record Found(long UserId, Guid CredentialStamp, long SessionId, bool IsNoteDue);
@@ -107,7 +107,7 @@ public sealed class SessionTable(Database database)
         if (found is null)
             return null;
         if (found.IsNoteDue)
-            await ChangeAsync(SqlNote, new { found.SessionId, RememberedLifetime, Lifetime }, ct);
+            await ChangeAsync(SqlNote, new { found.SessionId, RememberedLifetime, Lifetime, NoteInterval }, ct);
         return new(found.UserId, found.CredentialStamp, SessionId: found.SessionId);
     }
 
@@ -125,31 +125,48 @@ public sealed class SessionTable(Database database)
         order by s.last_used_at desc, s.id desc
         """;
 
-    /// <summary>The caller's sessions, the last used first.</summary>
-    public Task<List<SessionRow>> ListAsync(Caller caller, CancellationToken ct) => database.ReadAsync(
-        async connection => (await connection.QueryAsync<SessionRow>(
+    /// <summary>The caller's sessions, the last used first. Fault: CredentialRevoked.</summary>
+    public async Task<IReadOnlyList<SessionRow>> ListAsync(Caller caller, CancellationToken ct)
+    {
+        var found = await database.ReadAsync(async connection => (await connection.QueryAsync<SessionRow>(
             new(SqlList, caller, cancellationToken: ct))).AsList(), ct);
+        if (found.Count == 0)
+            await IdentityAsync(caller, ct);
+        return found;
+    }
 
     private const string SqlEnd = $"""
         delete from sessions s using users u where s.user_id = u.id and s.id = @id and {Caller.Holds}
         """;
 
-    /// <summary>Ends one of the caller's sessions. Fault: NotFound.</summary>
+    /// <summary>Ends one of the caller's sessions. Faults: NotFound, CredentialRevoked.</summary>
     public async Task EndAsync(Caller caller, long id, CancellationToken ct)
     {
         var parameters = new DynamicParameters(caller);
         parameters.AddDynamicParams(new { id });
-        if (await ChangeAsync(SqlEnd, parameters, ct) == 0)
-            throw new StorageException(StorageFault.NotFound, "There is no such session.");
+        if (await ChangeAsync(SqlEnd, parameters, ct) > 0)
+            return;
+        await IdentityAsync(caller, ct);
+        throw new StorageException(StorageFault.NotFound, "There is no such session.");
     }
+
+    private const string SqlEndBySecret = "delete from sessions where secret_hash = @secretHash";
+
+    /// <summary>Ends the session of whoever has this secret. One that is over already is no error.</summary>
+    public Task EndAsync(byte[] secretHash, CancellationToken ct) =>
+        ChangeAsync(SqlEndBySecret, new { secretHash }, ct);
 
     private const string SqlEndOthers = $"""
         delete from sessions s using users u
         where s.user_id = u.id and s.id is distinct from @SessionId and {Caller.Holds}
         """;
 
-    /// <summary>Ends all of the caller's sessions but the one that the caller is in.</summary>
-    public Task EndOthersAsync(Caller caller, CancellationToken ct) => ChangeAsync(SqlEndOthers, caller, ct);
+    /// <summary>Ends all of the caller's sessions but the caller's own. Fault: CredentialRevoked.</summary>
+    public async Task EndOthersAsync(Caller caller, CancellationToken ct)
+    {
+        if (await ChangeAsync(SqlEndOthers, caller, ct) == 0)
+            await IdentityAsync(caller, ct);
+    }
 
     private Task<int> ChangeAsync(string sql, object parameters, CancellationToken ct) =>
         database.WriteAsync(transaction => transaction.Connection!.ExecuteAsync(

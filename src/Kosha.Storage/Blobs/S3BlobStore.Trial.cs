@@ -13,7 +13,12 @@ public sealed partial class S3BlobStore
     private static readonly byte[] RightBytes = "right"u8.ToArray();
     private static readonly byte[] WrongBytes = "wrong"u8.ToArray();
 
+    /// <summary>A store that takes none may be asked again: rights spread slowly, and clocks are put right.</summary>
+    private static readonly TimeSpan RefusalLifetime = TimeSpan.FromMinutes(5);
+
     private readonly SemaphoreSlim trying = new(1);
+    private PutTrial? trial;
+    private long triedAt;
 
     /// <summary>What the store makes of URLs for one content.</summary>
     /// <param name="Binding">Null: it takes none, or begins no upload in parts.</param>
@@ -32,7 +37,11 @@ public sealed partial class S3BlobStore
     }
 
     /// <summary>Set by the first trial that came to an end; a test may know better.</summary>
-    internal PutTrial? Trial { get; set; }
+    internal PutTrial? Trial
+    {
+        get => trial is { Puts: DirectPuts.None } && time.GetElapsedTime(triedAt) > RefusalLifetime ? null : trial;
+        set => (trial, triedAt) = (value, time.GetTimestamp());
+    }
 
     public async Task<DirectPuts> DirectPutsAsync(CancellationToken ct) =>
         publicUrls is null ? DirectPuts.None : (await FindTrialAsync(ct)).Puts;

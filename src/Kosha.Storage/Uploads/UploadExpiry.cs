@@ -78,19 +78,26 @@ public sealed class UploadExpiry(Database database, IBlobStore store)
     private async Task ForgetAsync(Lease lease, CancellationToken ct)
     {
         var after = 0L;
-        while (await table.ToForgetAsync(Memory, MaxRemembered, after, MaxForgotten, ct) is { Count: > 0 } page)
+        while (await table.OldAsync(Memory, after, MaxForgotten, ct) is { Count: > 0 } page)
         {
-            var ids = new List<long>();
-            foreach (var upload in page)
-            {
-                await lease.RenewAsync(ct);
-                // A daemon that received bytes too late has removed them itself.
-                if (!upload.IsDirect || await RemoveProblemAsync(upload, ct) is null)
-                    ids.Add(upload.Id);
-            }
-            await table.ForgetAsync(ids, ct);
+            await ForgetAsync(page, lease, ct);
             after = page[^1].Id;
         }
+        foreach (var many in (await table.ManyAsync(MaxRemembered, ct)).Chunk(MaxForgotten))
+            await ForgetAsync(many, lease, ct);
+    }
+
+    private async Task ForgetAsync(IEnumerable<Upload> uploads, Lease lease, CancellationToken ct)
+    {
+        var ids = new List<long>();
+        foreach (var upload in uploads)
+        {
+            await lease.RenewAsync(ct);
+            // A daemon that received bytes too late has removed them itself.
+            if (!upload.IsDirect || await RemoveProblemAsync(upload, ct) is null)
+                ids.Add(upload.Id);
+        }
+        await table.ForgetAsync(ids, ct);
     }
 
     private async Task<string?> ProblemAsync(Upload upload, CancellationToken ct)

@@ -40,10 +40,12 @@ internal sealed class UploadHold : IAsyncDisposable
         {
             while (await timer.WaitForNextTickAsync(done.Token))
             {
+                var asked = time.GetTimestamp();
                 if (await IsKeptAsync() is not { } isKept)
                     continue;
-                if (isKept)
-                    over.CancelAfter(Patience - RenewEvery);
+                var left = Patience - RenewEvery - time.GetElapsedTime(asked);
+                if (isKept && left > TimeSpan.Zero)
+                    over.CancelAfter(left);
                 else
                     await over.CancelAsync();
             }

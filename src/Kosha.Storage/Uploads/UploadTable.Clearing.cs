@@ -52,19 +52,29 @@ internal sealed partial class UploadTable
             await UsageTable.ReserveAsync(transaction, upload.UserId, -reserved.Value, ct);
     }, ct);
 
-    private const string SqlToForget = $"""
-        select {Columns}
-        from uploads p join (
-            select id, row_number() over (partition by user_id order by id desc) as place from uploads
-            where cleared_at is not null) newest on newest.id = p.id
-        where (p.ended_at <= now() - @age or newest.place > @perUser) and p.id > @after
-        order by p.id limit @limit
+    private const string SqlOld = $"""
+        select {Columns} from uploads p
+        where p.cleared_at is not null and p.ended_at <= now() - @age and p.id > @after order by p.id limit @limit
         """;
 
-    /// <summary>What ended long ago, or before many others of that user, a page by id.</summary>
-    public Task<List<Upload>> ToForgetAsync(TimeSpan age, int perUser, long after, int limit, CancellationToken ct) =>
+    /// <summary>What ended long ago, a page by id.</summary>
+    public Task<List<Upload>> OldAsync(TimeSpan age, long after, int limit, CancellationToken ct) =>
         database.ReadAsync(async connection => (await connection.QueryAsync<Upload>(
-            new(SqlToForget, new { age, perUser, after, limit }, cancellationToken: ct))).AsList(), ct);
+            new(SqlOld, new { age, after, limit }, cancellationToken: ct))).AsList(), ct);
+
+    private const string SqlMany = $"""
+        select {Columns}
+        from (select user_id from uploads where cleared_at is not null group by user_id having count(*) > @perUser) u
+        cross join lateral (
+            select id from uploads o where o.user_id = u.user_id and o.cleared_at is not null
+            order by o.id desc offset @perUser) o
+        join uploads p on p.id = o.id
+        """;
+
+    /// <summary>What ended before many others of its user.</summary>
+    public Task<List<Upload>> ManyAsync(int perUser, CancellationToken ct) =>
+        database.ScanAsync(async connection => (await connection.QueryAsync<Upload>(
+            new(SqlMany, new { perUser }, cancellationToken: ct))).AsList(), ct);
 
     private const string SqlForget = "delete from uploads where id = any(@ids) and cleared_at is not null";
 

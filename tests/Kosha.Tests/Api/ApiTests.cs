@@ -41,7 +41,7 @@ public sealed class ApiTests(Drive shared, SharedKosha kosha) : IClassFixture<Dr
         {
             var refused = (await SendAsync(HttpMethod.Get, "api/uploads", authorization: authorization))
                 .MustBe("unauthorized", 401);
-            Assert.Equal("Basic", Assert.Single(refused.Headers.WwwAuthenticate).Scheme);
+            Assert.Equal("Kosha", Assert.Single(refused.Headers.WwwAuthenticate).Scheme);
             Assert.Equal(401, (int)refused.Body!["status"]!);
             Assert.NotNull(refused.Text("title"));
             Assert.NotNull(refused.Text("detail"));

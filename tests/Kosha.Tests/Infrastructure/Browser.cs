@@ -23,6 +23,9 @@ public sealed class Browser : IDisposable
 
     public string? Origin { get; set; }
 
+    /// <summary>A password that the browser remembers for this server; null: none.</summary>
+    public string? Authorization { get; set; }
+
     /// <summary>The cookies that were set by the last answer, as they came.</summary>
     public IReadOnlyList<string> LastSetCookies { get; private set; } = [];
 
@@ -34,6 +37,8 @@ public sealed class Browser : IDisposable
             request.Headers.Add("Sec-Fetch-Site", Site);
         if (Origin is not null)
             request.Headers.Add("Origin", Origin);
+        if (Authorization is not null)
+            request.Headers.TryAddWithoutValidation("Authorization", Authorization);
         if (body is not null)
             request.Content = new StringContent(
                 System.Text.Json.JsonSerializer.Serialize(body), Encoding.UTF8, "application/json");
