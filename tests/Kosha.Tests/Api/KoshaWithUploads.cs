@@ -28,6 +28,8 @@ public sealed class KoshaWithUploads(TestS3 s3, SharedPostgres postgres) : IAsyn
         Kosha = await KoshaProcess.StartNewAsync([
             .. TestS3.Settings(S3), ("Blobs:S3:PublicEndpoint", address.AbsoluteUri),
             ("PublicUrl", "http://files.example.org"),
+            // The tests run it themselves, which the schedule would refuse them for a moment.
+            ("Jobs:upload-expiry:Enabled", "false"),
             ("Database:ConnectionString", connectionString), ("Log:Level", "debug"),
         ]);
     }
