@@ -14,11 +14,12 @@ public static class Eventually
     public static async Task TrueAsync(string what, Func<Task<bool>> condition, int seconds = 30)
     {
         var clock = Stopwatch.StartNew();
+        using var looks = new PeriodicTimer(Interval);
         while (!await condition())
         {
             if (clock.Elapsed.TotalSeconds > seconds)
                 Assert.Fail($"Not within {seconds} s: {what}");
-            await Task.Delay(Interval);
+            await looks.WaitForNextTickAsync();
         }
     }
 }

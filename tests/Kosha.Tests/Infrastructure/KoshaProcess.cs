@@ -85,7 +85,9 @@ public sealed partial class KoshaProcess : IAsyncDisposable
         var started = Launch(line => ready.TrySetResult(line));
         process = started;
         var ended = started.WaitForExitAsync();
-        if (await Task.WhenAny(ready.Task, ended, Task.Delay(StartLimit)) != ready.Task)
+        Task either = Task.WhenAny(ready.Task, ended);
+        await either.WaitAsync(StartLimit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!ready.Task.IsCompleted)
         {
             var state = ended.IsCompleted ? $"it ended with {started.ExitCode}" : $"not within {StartLimit}";
             Assert.Fail($"Kosha did not become ready, {state}:\n{Output}");
