@@ -6,25 +6,13 @@ namespace Kosha.Tests.Api;
 
 /// <summary>Uploads in parts directly to a real S3 store.</summary>
 [Collection(WithUploads.Name)]
-public sealed class UploadPartsTests(KoshaWithUploads setup) : IAsyncLifetime
+public sealed class UploadPartsTests(KoshaWithUploads setup) : UploadTest(setup)
 {
     private const int PartBytes = 5 << 20;
     private const int Size = (2 * PartBytes) + 1000;
 
-    private DavClient drive = null!;
-    private ApiClient api = null!;
-
-    public async ValueTask InitializeAsync() => (drive, api) = await setup.NewUserAsync();
-
-    public ValueTask DisposeAsync()
-    {
-        drive.Dispose();
-        api.Dispose();
-        return ValueTask.CompletedTask;
-    }
-
     private Task<ApiAnswer> BeginAsync(string name, byte[] content) =>
-        api.BeginAsync(name, content, new { partBytes = PartBytes });
+        Api.BeginAsync(name, content, new { partBytes = PartBytes });
 
     private static JsonNode Part(ApiAnswer answer, int number) =>
         answer.Body!["parts"]!.AsArray().Single(part => (int)part!["number"]! == number)!;
@@ -37,7 +25,7 @@ public sealed class UploadPartsTests(KoshaWithUploads setup) : IAsyncLifetime
         content[((number - 1) * PartBytes)..Math.Min(number * PartBytes, content.Length)];
 
     private Task<int> PutAsync(ApiAnswer answer, int number, byte[] content) =>
-        api.PutAsync(Part(answer, number), Slice(content, number));
+        Api.PutAsync(Part(answer, number), Slice(content, number));
 
     [Fact]
     public async Task An_interrupted_upload_goes_on_with_the_parts_that_are_missing()
@@ -48,21 +36,21 @@ public sealed class UploadPartsTests(KoshaWithUploads setup) : IAsyncLifetime
         Assert.Equal(1000, (long)Part(begun, 3)["size"]!);
         Assert.Equal(200, await PutAsync(begun, 2, content));
         // A part of another size is none.
-        Assert.InRange(await api.PutAsync(Part(begun, 1), Slice(content, 1)[..^1]), 400, 499);
-        (await api.CompleteAsync(begun.Id)).MustBe("bytes-missing", 409);
+        Assert.InRange(await Api.PutAsync(Part(begun, 1), Slice(content, 1)[..^1]), 400, 499);
+        (await Api.CompleteAsync(begun.Id)).MustBe("bytes-missing", 409);
 
-        Assert.Equal(2, Assert.Single((await api.GetAsync(begun.Id)).Must(200).Numbers("partsThere")));
-        var signed = (await api.SignAsync(begun.Id)).Must(200);
+        Assert.Equal(2, Assert.Single((await Api.GetAsync(begun.Id)).Must(200).Numbers("partsThere")));
+        var signed = (await Api.SignAsync(begun.Id)).Must(200);
         Assert.Equal("1 3", Signed(signed));
-        Assert.Equal("3", Signed((await api.SignAsync(begun.Id, 3)).Must(200)));
-        (await api.SignAsync(begun.Id, 4)).MustBe("invalid-value", 400);
+        Assert.Equal("3", Signed((await Api.SignAsync(begun.Id, 3)).Must(200)));
+        (await Api.SignAsync(begun.Id, 4)).MustBe("invalid-value", 400);
         foreach (var number in new[] { 1, 3 })
             Assert.Equal(200, await PutAsync(signed, number, content));
-        (await api.CompleteAsync(begun.Id)).Must(200);
-        Assert.Equal(content, (await drive.GetAsync("parts.bin")).Must(200).Body);
+        (await Api.CompleteAsync(begun.Id)).Must(200);
+        Assert.Equal(content, (await Files.GetAsync("parts.bin")).Must(200).Body);
         var hash = ApiClient.HashOf(content);
-        Assert.Equal(["blobs/" + hash], await setup.KeysAsync("blobs/" + hash));
-        Assert.Empty(await setup.StagedAsync(begun.Id));
+        Assert.Equal(["blobs/" + hash], await Setup.KeysAsync("blobs/" + hash));
+        Assert.Empty(await Setup.StagedAsync(begun.Id));
         // The URLs of the parts lead nowhere any more.
         Assert.InRange(await PutAsync(begun, 1, content), 400, 499);
     }
@@ -75,19 +63,19 @@ public sealed class UploadPartsTests(KoshaWithUploads setup) : IAsyncLifetime
         var begun = (await BeginAsync("joined.bin", content)).Must(201);
         foreach (var number in new[] { 1, 2, 3 })
             Assert.Equal(200, await PutAsync(begun, number, content));
-        var key = setup.S3.Prefix + await setup.StagingKeyAsync(begun.Id);
-        var upload = (string)(await setup.SqlAsync($"select multipart_id from uploads where id = {begun.Id}"))!;
-        var parts = await setup.Client.ListPartsAsync(setup.S3.Bucket, key, upload);
-        await setup.Client.CompleteMultipartUploadAsync(new()
+        var key = Setup.S3.Prefix + await Setup.StagingKeyAsync(begun.Id);
+        var upload = (string)(await Setup.SqlAsync($"select multipart_id from uploads where id = {begun.Id}"))!;
+        var parts = await Setup.Client.ListPartsAsync(Setup.S3.Bucket, key, upload);
+        await Setup.Client.CompleteMultipartUploadAsync(new()
         {
-            BucketName = setup.S3.Bucket, Key = key, UploadId = upload,
+            BucketName = Setup.S3.Bucket, Key = key, UploadId = upload,
             PartETags = [.. parts.Parts.Select(part => new Amazon.S3.Model.PartETag(part.PartNumber ?? 0, part.ETag))],
         });
-        var joined = (await api.GetAsync(begun.Id)).Must(200);
+        var joined = (await Api.GetAsync(begun.Id)).Must(200);
         Assert.Equal([1, 2, 3], joined.Numbers("partsThere"));
-        Assert.Equal("", Signed((await api.SignAsync(begun.Id)).Must(200)));
-        (await api.CompleteAsync(begun.Id)).Must(200);
-        Assert.Equal(content, (await drive.GetAsync("joined.bin")).Must(200).Body);
+        Assert.Equal("", Signed((await Api.SignAsync(begun.Id)).Must(200)));
+        (await Api.CompleteAsync(begun.Id)).Must(200);
+        Assert.Equal(content, (await Files.GetAsync("joined.bin")).Must(200).Body);
     }
 
     [Fact]
@@ -95,14 +83,14 @@ public sealed class UploadPartsTests(KoshaWithUploads setup) : IAsyncLifetime
     {
         var content = KoshaWithUploads.Bytes(Size, 37);
         var begun = (await BeginAsync("once.bin", content)).Must(201);
-        var key = setup.S3.Prefix + await setup.StagingKeyAsync(begun.Id);
+        var key = Setup.S3.Prefix + await Setup.StagingKeyAsync(begun.Id);
         foreach (var first in await MultipartsAsync(key))
-            await setup.Client.AbortMultipartUploadAsync(setup.S3.Bucket, key, first);
-        await setup.SqlAsync($"update uploads set multipart_id = null where id = {begun.Id}");
-        var signed = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => api.SignAsync(begun.Id)));
+            await Setup.Client.AbortMultipartUploadAsync(Setup.S3.Bucket, key, first);
+        await Setup.SqlAsync($"update uploads set multipart_id = null where id = {begun.Id}");
+        var signed = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => Api.SignAsync(begun.Id)));
         Assert.All(signed, answer => Assert.Equal("1 2 3", Signed(answer.Must(200))));
         Assert.Equal(
-            await setup.SqlAsync($"select multipart_id from uploads where id = {begun.Id}"),
+            await Setup.SqlAsync($"select multipart_id from uploads where id = {begun.Id}"),
             Assert.Single(await MultipartsAsync(key)));
         Assert.All(signed, answer => Assert.Equal(Query(signed[0]), Query(answer)));
 
@@ -112,9 +100,9 @@ public sealed class UploadPartsTests(KoshaWithUploads setup) : IAsyncLifetime
 
     private async Task<string[]> MultipartsAsync(string key)
     {
-        var found = await setup.Client.ListMultipartUploadsAsync(new Amazon.S3.Model.ListMultipartUploadsRequest
+        var found = await Setup.Client.ListMultipartUploadsAsync(new Amazon.S3.Model.ListMultipartUploadsRequest
         {
-            BucketName = setup.S3.Bucket, Prefix = key,
+            BucketName = Setup.S3.Bucket, Prefix = key,
         });
         return [.. (found.MultipartUploads ?? []).Where(upload => upload.Key == key).Select(upload => upload.UploadId)];
     }
@@ -123,16 +111,16 @@ public sealed class UploadPartsTests(KoshaWithUploads setup) : IAsyncLifetime
     public async Task Parts_that_were_refused_become_a_file_later()
     {
         var content = KoshaWithUploads.Bytes(Size, 35);
-        (await drive.MkcolAsync("folder")).Must(201);
+        (await Files.MkcolAsync("folder")).Must(201);
         var more = new { parent = "/folder", partBytes = PartBytes };
-        var begun = (await api.BeginAsync("file", content, more)).Must(201);
+        var begun = (await Api.BeginAsync("file", content, more)).Must(201);
         foreach (var number in new[] { 1, 2, 3 })
             Assert.Equal(200, await PutAsync(begun, number, content));
-        (await drive.DeleteAsync("folder")).Must(204);
-        (await api.CompleteAsync(begun.Id)).MustBe("parent-missing", 409);
-        (await drive.MkcolAsync("folder")).Must(201);
-        (await api.CompleteAsync(begun.Id)).Must(200);
-        Assert.Equal(content, (await drive.GetAsync("folder/file")).Must(200).Body);
+        (await Files.DeleteAsync("folder")).Must(204);
+        (await Api.CompleteAsync(begun.Id)).MustBe("parent-missing", 409);
+        (await Files.MkcolAsync("folder")).Must(201);
+        (await Api.CompleteAsync(begun.Id)).Must(200);
+        Assert.Equal(content, (await Files.GetAsync("folder/file")).Must(200).Body);
     }
 
     [Fact]
@@ -142,12 +130,12 @@ public sealed class UploadPartsTests(KoshaWithUploads setup) : IAsyncLifetime
         var begun = (await BeginAsync("wrong.bin", content)).Must(201);
         foreach (var number in new[] { 1, 2, 3 })
             Assert.Equal(200, await PutAsync(begun, number, number == 2 ? KoshaWithUploads.Bytes(Size, 33) : content));
-        (await api.CompleteAsync(begun.Id)).MustBe("digest-mismatch", 422);
-        (await drive.GetAsync("wrong.bin")).Must(404);
-        Assert.Empty(await setup.KeysAsync("blobs/" + ApiClient.HashOf(content)));
-        await setup.ClearAsync(begun.Id);
-        Assert.Empty(await setup.StagedAsync(begun.Id));
-        Assert.Equal(0, await setup.ReservedAsync(drive));
+        (await Api.CompleteAsync(begun.Id)).MustBe("digest-mismatch", 422);
+        (await Files.GetAsync("wrong.bin")).Must(404);
+        Assert.Empty(await Setup.KeysAsync("blobs/" + ApiClient.HashOf(content)));
+        await Setup.ClearAsync(begun.Id);
+        Assert.Empty(await Setup.StagedAsync(begun.Id));
+        Assert.Equal(0, await Setup.ReservedAsync(Files));
     }
 
     [Fact]
@@ -156,13 +144,13 @@ public sealed class UploadPartsTests(KoshaWithUploads setup) : IAsyncLifetime
         var content = KoshaWithUploads.Bytes(Size, 34);
         var begun = (await BeginAsync("gone.bin", content)).Must(201);
         Assert.Equal(200, await PutAsync(begun, 1, content));
-        (await api.CancelAsync(begun.Id)).Must(204);
-        (await api.CancelAsync(begun.Id)).Must(204);
-        (await api.CompleteAsync(begun.Id)).MustBe("upload-over", 410);
-        (await api.SignAsync(begun.Id)).MustBe("upload-over", 410);
-        Assert.Equal(Size, await setup.ReservedAsync(drive));
-        await setup.ClearAsync(begun.Id);
-        Assert.Equal(0, await setup.ReservedAsync(drive));
+        (await Api.CancelAsync(begun.Id)).Must(204);
+        (await Api.CancelAsync(begun.Id)).Must(204);
+        (await Api.CompleteAsync(begun.Id)).MustBe("upload-over", 410);
+        (await Api.SignAsync(begun.Id)).MustBe("upload-over", 410);
+        Assert.Equal(Size, await Setup.ReservedAsync(Files));
+        await Setup.ClearAsync(begun.Id);
+        Assert.Equal(0, await Setup.ReservedAsync(Files));
         Assert.InRange(await PutAsync(begun, 2, content), 400, 499);
     }
 
@@ -170,10 +158,10 @@ public sealed class UploadPartsTests(KoshaWithUploads setup) : IAsyncLifetime
     public async Task Parts_have_a_size_and_a_number_that_a_store_takes()
     {
         var hash = ApiClient.HashOf([1]);
-        (await api.BeginAsync("a", 1 << 24, hash, new { partBytes = 1000 })).MustBe("invalid-value", 400);
-        (await api.BeginAsync("a", 1L << 40, hash, new { partBytes = PartBytes })).MustBe("invalid-value", 400);
-        (await api.BeginAsync("a", (5L << 30) + 1, hash)).MustBe("invalid-value", 400);
-        (await api.BeginAsync("a", -1, hash)).MustBe("invalid-value", 400);
-        (await api.BeginAsync("a", long.MaxValue, hash, new { partBytes = 5L << 30 })).MustBe("invalid-value", 400);
+        (await Api.BeginAsync("a", 1 << 24, hash, new { partBytes = 1000 })).MustBe("invalid-value", 400);
+        (await Api.BeginAsync("a", 1L << 40, hash, new { partBytes = PartBytes })).MustBe("invalid-value", 400);
+        (await Api.BeginAsync("a", (5L << 30) + 1, hash)).MustBe("invalid-value", 400);
+        (await Api.BeginAsync("a", -1, hash)).MustBe("invalid-value", 400);
+        (await Api.BeginAsync("a", long.MaxValue, hash, new { partBytes = 5L << 30 })).MustBe("invalid-value", 400);
     }
 }
