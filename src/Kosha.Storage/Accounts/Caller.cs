@@ -1,3 +1,5 @@
+using Dapper;
+
 namespace Kosha.Storage.Accounts;
 
 /// <summary>
@@ -24,4 +26,16 @@ public sealed record Caller(
                     select from sessions c where c.id = @SessionId and c.user_id = u.id and c.expires_at > now())
             else u.credential_stamp = @CredentialStamp end
         """;
+
+    /// <summary>What every statement that asks for it is refused with.</summary>
+    internal static StorageException Revoked() =>
+        new(StorageFault.CredentialRevoked, "The credential no longer holds.");
+
+    /// <summary>The parameters of <see cref="Holds"/>, and more.</summary>
+    internal DynamicParameters With(object more)
+    {
+        var all = new DynamicParameters(this);
+        all.AddDynamicParams(more);
+        return all;
+    }
 }

@@ -70,15 +70,14 @@ public sealed class SessionTable(Database database)
     public Task<Caller> AddAsync(
         Caller caller, byte[] secretHash, bool isRemembered, string? userAgent, CancellationToken ct)
     {
-        var parameters = new DynamicParameters(caller);
         var lifetime = isRemembered ? RememberedLifetime : Lifetime;
-        parameters.AddDynamicParams(new { secretHash, isRemembered, userAgent, lifetime, kept = MaxPerUser - 1 });
+        var parameters = caller.With(new { secretHash, isRemembered, userAgent, lifetime, kept = MaxPerUser - 1 });
         return database.WriteAsync(async transaction =>
         {
             var connection = transaction.Connection!;
             await connection.ExecuteAsync(new(SqlMakeRoom, parameters, transaction, cancellationToken: ct));
             var id = await connection.ExecuteScalarAsync<long?>(
-                new(SqlAdd, parameters, transaction, cancellationToken: ct)) ?? throw Revoked();
+                new(SqlAdd, parameters, transaction, cancellationToken: ct)) ?? throw Caller.Revoked();
             return caller with { SessionId = id };
         }, ct);
     }
@@ -116,7 +115,7 @@ public sealed class SessionTable(Database database)
     /// <summary>Who the caller is. Fault: CredentialRevoked.</summary>
     public async Task<Identity> IdentityAsync(Caller caller, CancellationToken ct) =>
         await database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<Identity?>(
-            new(SqlIdentity, caller, cancellationToken: ct)), ct) ?? throw Revoked();
+            new(SqlIdentity, caller, cancellationToken: ct)), ct) ?? throw Caller.Revoked();
 
     private const string SqlList = $"""
         select s.id, s.is_remembered, s.user_agent, s.created_at, s.last_used_at, s.expires_at
@@ -142,9 +141,7 @@ public sealed class SessionTable(Database database)
     /// <summary>Ends one of the caller's sessions. Faults: NotFound, CredentialRevoked.</summary>
     public async Task EndAsync(Caller caller, long id, CancellationToken ct)
     {
-        var parameters = new DynamicParameters(caller);
-        parameters.AddDynamicParams(new { id });
-        if (await ChangeAsync(SqlEnd, parameters, ct) > 0)
+        if (await ChangeAsync(SqlEnd, caller.With(new { id }), ct) > 0)
             return;
         await IdentityAsync(caller, ct);
         throw new StorageException(StorageFault.NotFound, "There is no such session.");
@@ -171,7 +168,4 @@ public sealed class SessionTable(Database database)
     private Task<int> ChangeAsync(string sql, object parameters, CancellationToken ct) =>
         database.WriteAsync(transaction => transaction.Connection!.ExecuteAsync(
             new(sql, parameters, transaction, cancellationToken: ct)), ct);
-
-    private static StorageException Revoked() =>
-        new(StorageFault.CredentialRevoked, "The credential no longer holds.");
 }

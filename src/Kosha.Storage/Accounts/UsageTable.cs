@@ -31,7 +31,7 @@ public sealed class UsageTable(Database database)
     {
         var room = await database.ReadAsync(connection =>
             connection.QuerySingleOrDefaultAsync<Room>(new(SqlRoom, caller, cancellationToken: ct)), ct)
-            ?? throw new StorageException(StorageFault.CredentialRevoked, "The credential no longer holds.");
+            ?? throw Caller.Revoked();
         return new(room.UsedBytes, room.FreeBytes);
     }
 
@@ -40,7 +40,7 @@ public sealed class UsageTable(Database database)
         NpgsqlTransaction transaction, Caller caller, CancellationToken ct) =>
         await transaction.Connection!.QuerySingleOrDefaultAsync<Room>(
             new(SqlRoom, caller, transaction, cancellationToken: ct))
-        ?? throw new StorageException(StorageFault.CredentialRevoked, "The credential no longer holds.");
+        ?? throw Caller.Revoked();
 
     /// <summary>
     /// Adds to a user's usage, last in its transaction, and gives back what was reserved for it (below zero: reserves

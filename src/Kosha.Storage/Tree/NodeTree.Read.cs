@@ -75,7 +75,7 @@ public sealed partial class NodeTree
                 new CommandDefinition(SqlFind, parameters, cancellationToken: ct), (at, node) => (at, node)))
                 .SingleOrDefault(), ct);
         if (found.Node is null)
-            throw Revoked();
+            throw Caller.Revoked();
         return found.At.Depth == path.Depth ? found.Node : null;
     }
 
@@ -99,7 +99,7 @@ public sealed partial class NodeTree
             var (at, node) = results.Read<FoundDepth, FileNode, (FoundDepth, FileNode)>((at, node) => (at, node))
                 .SingleOrDefault();
             if (node is null)
-                throw Revoked();
+                throw Caller.Revoked();
             var locks = results.Read<FoundDepth, NodeLock, NodeLock>(
                 (depth, held) => held with { Root = path.Take(depth.Depth) }, splitOn: "token");
             return at.Depth == path.Depth ? new LockedNode(node, [.. locks]) : new LockedNode(null, []);
@@ -341,7 +341,7 @@ public sealed partial class NodeTree
             await using var results = await connection.QueryMultipleAsync(
                 new(PlacesSql(conditions) + UsageTable.SqlRoom, parameters, cancellationToken: ct));
             var places = ReadPlaces(results, all);
-            var room = await results.ReadSingleOrDefaultAsync<Room>() ?? throw Revoked();
+            var room = await results.ReadSingleOrDefaultAsync<Room>() ?? throw Caller.Revoked();
             RequireIfHeader(places, 1, conditions);
             RequireWritable(places[0], conditions);
             // What the overwritten file takes becomes free.
@@ -362,11 +362,7 @@ public sealed partial class NodeTree
         """;
 
     /// <summary>Whether a file of the caller's, in the trash perhaps, has this content. Nobody else's counts.</summary>
-    internal Task<bool> HasContentAsync(Caller caller, BlobId sha256, long size, CancellationToken ct)
-    {
-        var parameters = new DynamicParameters(caller);
-        parameters.AddDynamicParams(new { sha256 = sha256.Bytes, size });
-        return database.ReadAsync(connection => connection.ExecuteScalarAsync<bool>(
-            new(SqlHasContent, parameters, cancellationToken: ct)), ct);
-    }
+    internal Task<bool> HasContentAsync(Caller caller, BlobId sha256, long size, CancellationToken ct) =>
+        database.ReadAsync(connection => connection.ExecuteScalarAsync<bool>(
+            new(SqlHasContent, caller.With(new { sha256 = sha256.Bytes, size }), cancellationToken: ct)), ct);
 }

@@ -181,7 +181,7 @@ public sealed partial class NodeTree(Database database)
         var rows = results.Read<Position, FileNode, NodeLock?, PlaceRow>(
             (at, node, held) => new(at, node, held), splitOn: "id,token").AsList();
         return rows.Count == 0
-            ? throw Revoked()
+            ? throw Caller.Revoked()
             : Array.ConvertAll([.. paths.Index()], p => PlaceOf(p.Item, p.Index, rows));
     }
 
@@ -204,7 +204,6 @@ public sealed partial class NodeTree(Database database)
         return new(path, parent, node, locks ?? []);
     }
 
-    private static StorageException Revoked() => new(StorageFault.CredentialRevoked, "The credential no longer holds.");
 
     private static IEnumerable<NodePath> Tags(WriteConditions conditions) =>
         conditions.StateLists.Where(l => l is { Path: not null, IsForeign: false }).Select(l => l.Path!).Distinct();

@@ -54,7 +54,7 @@ internal sealed partial class UploadTable(Database database)
         var holds = await database.ReadAsync(connection =>
             connection.ExecuteScalarAsync<bool>(new(SqlHolds, caller, cancellationToken: ct)), ct);
         if (!holds)
-            throw new StorageException(StorageFault.CredentialRevoked, "The credential no longer holds.");
+            throw Caller.Revoked();
     }
 
     // Reserving -------------------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ internal sealed partial class UploadTable(Database database)
     /// <summary>Before new URLs are given out. Null: there is no such upload of the caller's, or it is not open.
     /// </summary>
     public Task<Upload?> ProlongAsync(Caller caller, long id, CancellationToken ct) => ChangeAsync(
-        SqlProlong, Parameters(caller, new { id, urlLifetime = DirectUploads.UrlLifetime, Lifetime }), ct);
+        SqlProlong, caller.With(new { id, urlLifetime = DirectUploads.UrlLifetime, Lifetime }), ct);
 
     // Receiving -------------------------------------------------------------------------------------------------------
 
@@ -171,7 +171,7 @@ internal sealed partial class UploadTable(Database database)
     /// <summary>Takes an upload to verify and name it. Null: it is not there to be taken.</summary>
     public Task<Upload?> TakeAsync(
         Caller caller, long id, Guid verifier, TimeSpan patience, CancellationToken ct) =>
-        ChangeAsync(SqlTake, Parameters(caller, new { id, verifier, patience }), ct);
+        ChangeAsync(SqlTake, caller.With(new { id, verifier, patience }), ct);
 
     private const string SqlKeep = """
         update uploads set verifier_until = now() + @patience where id = @id and verifier = @verifier
@@ -222,7 +222,7 @@ internal sealed partial class UploadTable(Database database)
 
     /// <summary>Null: there is no such upload of the caller's, or it is not open.</summary>
     public Task<Upload?> CancelAsync(Caller caller, long id, CancellationToken ct) =>
-        ChangeAsync(SqlCancel, Parameters(caller, new { id }), ct);
+        ChangeAsync(SqlCancel, caller.With(new { id }), ct);
 
     private Task<Upload?> ChangeAsync(string sql, object parameters, CancellationToken ct) =>
         database.WriteAsync(transaction => transaction.Connection!.QuerySingleOrDefaultAsync<Upload?>(
@@ -230,12 +230,5 @@ internal sealed partial class UploadTable(Database database)
 
     private Task<Upload?> AskAsync(string sql, Caller caller, object more, CancellationToken ct) =>
         database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<Upload?>(
-            new(sql, Parameters(caller, more), cancellationToken: ct)), ct);
-
-    private static DynamicParameters Parameters(Caller caller, object more)
-    {
-        var all = new DynamicParameters(caller);
-        all.AddDynamicParams(more);
-        return all;
-    }
+            new(sql, caller.With(more), cancellationToken: ct)), ct);
 }
