@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Kosha.Storage.Search;
 using Kosha.Storage.Uploads;
 
 namespace Kosha.Daemon.Api;
@@ -28,6 +29,9 @@ internal static class ApiSetup
         services.AddHostedService(provider => provider.GetRequiredService<UploadCompletions>());
         services.AddSingleton<UploadEndpoints>();
         services.AddSingleton<SessionEndpoints>();
+        services.AddSingleton<NodeSearch>();
+        services.AddSingleton<SearchProfileTable>();
+        services.AddSingleton<SearchEndpoints>();
         services.AddOpenApi(Document, document =>
         {
             document.ShouldInclude = described =>
@@ -40,6 +44,7 @@ internal static class ApiSetup
     {
         UploadEndpoints.Map(routes);
         SessionEndpoints.Map(routes);
+        SearchEndpoints.Map(routes);
         UploadLinks.Map(routes);
         routes.MapOpenApi("/openapi/{documentName}.json");
     }
