@@ -18,7 +18,8 @@ internal static class ApiSetup
             json.SerializerOptions.RespectNullableAnnotations = true;
             json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
             json.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
-            json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase));
+            json.SerializerOptions.Converters.Add(
+                new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false));
         });
         // What cannot be read is to be said.
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
@@ -32,11 +33,14 @@ internal static class ApiSetup
         services.AddSingleton<NodeSearch>();
         services.AddSingleton<SearchProfileTable>();
         services.AddSingleton<SearchEndpoints>();
+        services.AddSingleton<NodeEndpoints>();
+        services.AddSingleton<NodeWriteEndpoints>();
         services.AddOpenApi(Document, document =>
         {
             document.ShouldInclude = described =>
                 described.RelativePath?.StartsWith("api/", StringComparison.Ordinal) == true;
             document.AddDocumentTransformer<ApiDocument>();
+            document.AddOperationTransformer<ApiExamples>();
         });
     }
 
@@ -45,6 +49,8 @@ internal static class ApiSetup
         UploadEndpoints.Map(routes);
         SessionEndpoints.Map(routes);
         SearchEndpoints.Map(routes);
+        NodeEndpoints.Map(routes);
+        NodeWriteEndpoints.Map(routes);
         UploadLinks.Map(routes);
         routes.MapOpenApi("/openapi/{documentName}.json");
     }

@@ -53,7 +53,7 @@ internal sealed record SearchPageRequest
     [Description("relevance (by words; without words, modified), modified or size; the most first.")]
     public string? Order { get; init; }
 
-    [Description("Hits in an answer: 1 to 200, 50 if it is left out.")]
+    [Description("Hits in an answer: 1 to 200, 100 if it is left out.")]
     public int? Limit { get; init; }
 
     [Description("next of the answer before, with all else as it was there.")]

@@ -1,4 +1,3 @@
-using Kosha.Storage;
 using Kosha.Storage.Search;
 using Microsoft.AspNetCore.Mvc;
 
@@ -13,7 +12,11 @@ internal sealed class SearchEndpoints(NodeSearch search, SearchProfileTable prof
     private const string Route = ApiErrors.Path + "/search";
     private const string ProfileRoute = ApiErrors.Path + "/search-profiles";
 
-    private const int DefaultLimit = 50;
+    private static readonly SearchProfileBody Example = new()
+    {
+        Name = "Large pictures of last year", Types = ["image"], MinSize = 10_000_000,
+        From = new(2025, 1, 1, 0, 0, 0, TimeSpan.Zero), To = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero),
+    };
 
     public static void Map(IEndpointRouteBuilder routes)
     {
@@ -24,12 +27,12 @@ internal sealed class SearchEndpoints(NodeSearch search, SearchProfileTable prof
             .Produces<SearchAnswer>();
         group.MapGet(ProfileRoute, (Delegate)self.ListAsync).WithSummary("Searches that one keeps")
             .Produces<SearchProfileList>();
-        group.MapPost(ProfileRoute, self.AddAsync).WithSummary("Keeps a search").Produces<SearchProfileAnswer>(201)
-            .ProducesProblem(409);
+        group.MapPost(ProfileRoute, self.AddAsync).WithSummary("Keeps a search").WithRequestExample(Example)
+            .Produces<SearchProfileAnswer>(201).ProducesProblem(409);
         group.MapGet(ProfileRoute + "/{id:long}", self.GetAsync).WithSummary("One kept search")
             .Produces<SearchProfileAnswer>().ProducesProblem(404);
         group.MapPut(ProfileRoute + "/{id:long}", self.ChangeAsync).WithSummary("Keeps another search in its place")
-            .Produces<SearchProfileAnswer>().ProducesProblem(404).ProducesProblem(409);
+            .WithRequestExample(Example).Produces<SearchProfileAnswer>().ProducesProblem(404).ProducesProblem(409);
         group.MapDelete(ProfileRoute + "/{id:long}", self.DeleteAsync).WithSummary("Keeps a search no more")
             .Produces(204).ProducesProblem(404);
         group.MapGet(ProfileRoute + "/{id:long}/hits", self.RunAsync).WithSummary("What a kept search finds now")
@@ -48,12 +51,10 @@ internal sealed class SearchEndpoints(NodeSearch search, SearchProfileTable prof
 
     private async Task<IResult> AnswerAsync(NodeQuery query, SearchPageRequest page, HttpContext http)
     {
-        var order = SearchFilters.ReadOrder(page.Order);
-        if (page.Limit is < 1 or > NodeSearch.MaxHits)
-            throw new StorageException(StorageFault.InvalidValue, $"limit is 1 to {NodeSearch.MaxHits}.");
+        var order = RequestValues.Choice(page.Order, "order", SearchOrder.Relevance);
+        var limit = PageCursor.Limit(page.Limit, NodeSearch.MaxHits);
         var after = SearchFilters.ReadCursor(page.Cursor, query, order);
-        var found = await search.FindAsync(
-            ApiCaller.Of(http), query, order, after, page.Limit ?? DefaultLimit, http.RequestAborted);
+        var found = await search.FindAsync(ApiCaller.Of(http), query, order, after, limit, http.RequestAborted);
         return Results.Ok(new SearchAnswer(
             [.. found.Hits.Select(hit => new SearchHitAnswer(new NodeAnswer(hit.Node), hit.Path.ToString()))],
             SearchFilters.FormatCursor(found.Next, query, order)));
