@@ -32,9 +32,9 @@ public sealed class Database : IAsyncDisposable
     private const string PlannerOptions = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off";
 
     /// <summary>
-    /// How alike a word and a part of a name have to be for a search: a typing error in a short word is still found.
+    /// How alike a word and a part of a name have to be for a search: two letters that changed places are still found.
     /// </summary>
-    private const string SearchOptions = "-c pg_trgm.word_similarity_threshold=0.45";
+    private const string SearchOptions = "-c pg_trgm.word_similarity_threshold=0.35";
 
     private readonly NpgsqlDataSource source;
 

@@ -35,17 +35,19 @@ internal sealed class TransferProgress(TransferTally tally, TimeProvider time)
     internal string Line()
     {
         var share = tally.TotalBytes > 0 ? Math.Clamp((double)tally.Bytes / tally.TotalBytes, 0, 1) : 0;
-        var filled = (int)(share * BarWidth);
         var seconds = Math.Max(time.GetElapsedTime(startedAt).TotalSeconds, 0.001);
-        var line = string.Create(CultureInfo.InvariantCulture,
-            $"[{new string('#', filled).PadRight(BarWidth, '-')}] {tally.Files + tally.Same:N0} of "
-            + $"{tally.TotalFiles:N0} files, {Size(tally.Bytes)} of {Size(tally.TotalBytes)}, {Size((long)(tally.Bytes / seconds))}/s");
+        var bar = new string('#', (int)(share * BarWidth)).PadRight(BarWidth, '-');
+        var files = string.Create(
+            CultureInfo.InvariantCulture, $"{tally.Files + tally.Same:N0} of {tally.TotalFiles:N0} files");
+        var rate = Size((long)(tally.Bytes / seconds));
+        var line = $"[{bar}] {files}, {Size(tally.Bytes)} of {Size(tally.TotalBytes)}, {rate}/s";
         return tally.Problems.Count == 0 ? line
             : string.Create(CultureInfo.InvariantCulture, $"{line}, {tally.Problems.Count:N0} left out");
     }
 
     internal string Summary() => string.Create(CultureInfo.InvariantCulture,
-        $"{tally.Files:N0} files brought over, {tally.Same:N0} were there already, {tally.Problems.Count:N0} left out.");
+        $"{tally.Files:N0} files brought over, {tally.Same:N0} were there already, ")
+        + string.Create(CultureInfo.InvariantCulture, $"{tally.Problems.Count:N0} left out.");
 
     private static string Size(long bytes)
     {

@@ -159,15 +159,16 @@ public sealed class NodeSearch(Database database)
         Caller caller, NodeQuery query, SearchOrder order, SearchPosition? after, int limit, CancellationToken ct)
     {
         limit = Math.Clamp(limit, 1, MaxHits);
-        var command = Command(caller, query, order, after, limit, ct);
+        // One more, which says whether there is a next page.
+        var command = Command(caller, query, order, after, limit + 1, ct);
         var rows = await database.ReadAsync(async connection =>
             (await connection.QueryAsync<HitPlace, FileNode?, (HitPlace At, FileNode? Node)>(
                 command, (at, node) => (at, node))).AsList(), ct);
         if (!rows[0].At.Holds)
             throw Caller.Revoked();
-        SearchHit[] hits = [.. rows.Where(row => row.Node is not null)
+        SearchHit[] hits = [.. rows.Take(limit).Where(row => row.Node is not null)
             .Select(row => new SearchHit(row.Node!, NodePath.FromNames(row.At.Names!)))];
-        return new(hits, hits.Length < limit ? null : new(rows[^1].At.Rank, hits[^1].Node.Id));
+        return new(hits, rows.Count <= limit ? null : new(rows[limit - 1].At.Rank, hits[^1].Node.Id));
     }
 
     /// <summary>The statement of a search. Fault: InvalidValue.</summary>

@@ -48,7 +48,7 @@ public sealed class NodeSearchTests(SharedPostgres postgres) : StorageTest(postg
     [InlineData("会议记录2024.txt", "记")]
     [InlineData("プログラム設計.md", "設計")]
     [InlineData("프로젝트 계획.txt", "계획")]
-    [InlineData("a_b%c\\d.txt", "_b%c\\d")]
+    [InlineData("a_b%c.txt", "_b%c")]
     [InlineData("x", "x")]
     [InlineData("ﬁle.txt", "file")]
     public async Task Names_are_found_by_words_that_are_like_them(string name, string text)
