@@ -28,6 +28,12 @@ internal static class ApiSetup
         services.AddHostedService(provider => provider.GetRequiredService<UploadCompletions>());
         services.AddSingleton<UploadEndpoints>();
         services.AddSingleton<SessionEndpoints>();
+        services.AddSingleton<AppPasswordEndpoints>();
+        services.AddSingleton<OwnPassword>();
+        services.AddSingleton<AccountEndpoints>();
+        services.AddSingleton<TwoFactorEndpoints>();
+        services.AddSingleton<RegistrationEndpoints>();
+        services.AddSingleton<AdminUserEndpoints>();
         services.AddOpenApi(Document, document =>
         {
             document.ShouldInclude = described =>
@@ -40,6 +46,11 @@ internal static class ApiSetup
     {
         UploadEndpoints.Map(routes);
         SessionEndpoints.Map(routes);
+        AppPasswordEndpoints.Map(routes);
+        AccountEndpoints.Map(routes);
+        TwoFactorEndpoints.Map(routes);
+        RegistrationEndpoints.Map(routes);
+        AdminUserEndpoints.Map(routes);
         UploadLinks.Map(routes);
         routes.MapOpenApi("/openapi/{documentName}.json");
     }

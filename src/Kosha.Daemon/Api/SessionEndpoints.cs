@@ -14,13 +14,13 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
     public static void Map(IEndpointRouteBuilder routes)
     {
         var self = routes.ServiceProvider.GetRequiredService<SessionEndpoints>();
-        var group = routes.MapGroup("").WithTags("Sessions").ProducesProblem(401).ProducesProblem(429)
-            .ProducesProblem(503);
+        var group = routes.MapGroup("").WithTags("Sessions").For(ApiAccess.Account)
+            .ProducesProblem(401).ProducesProblem(429).ProducesProblem(503);
         group.MapPost(Current, self.BeginAsync).WithSummary("Signs a browser in, by a cookie")
-            .AllowAnonymous().Produces<SignedInAnswer>().ProducesProblem(400).ProducesProblem(403);
+            .For(ApiAccess.Anyone).Produces<SignedInAnswer>().ProducesProblem(400).ProducesProblem(403);
         group.MapGet(Current, (Delegate)self.WhoAsync).WithSummary("Who is signed in").Produces<SignedInAnswer>()
             .ProducesProblem(403);
-        group.MapDelete(Current, (Delegate)self.EndCurrentAsync).WithSummary("Signs out").AllowAnonymous()
+        group.MapDelete(Current, (Delegate)self.EndCurrentAsync).WithSummary("Signs out").For(ApiAccess.Anyone)
             .Produces(204).ProducesProblem(403);
         group.MapGet(All, (Delegate)self.ListAsync).WithSummary("Browsers in which one is signed in")
             .Produces<SessionList>().ProducesProblem(403);
@@ -34,7 +34,7 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
     {
         var address = ClientAddress.Of(http.Connection.RemoteIpAddress);
         var result = BasicCredential.Of(body.Username, body.Password) is { } credential
-            ? await signIn.VerifyAccountAsync(credential, address, http.RequestAborted)
+            ? await signIn.VerifyAccountAsync(credential, body.Code, address, http.RequestAborted)
             : SignInResult.Refused;
         if (result.Caller is not { } verified)
             return Refusal(http.Response, result);
@@ -48,9 +48,10 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
 
     private static IResult Refusal(HttpResponse response, SignInResult refused)
     {
+        if (refused.AwaitsCode is not null)
+            return ApiProblem.TwoFactorRequired.ToResult();
         var (status, message) = SignInAnswers.Of(response, refused);
-        var problem = ApiProblem.Of(status, message);
-        return Results.Json(problem, options: null, ApiProblem.MediaType, status);
+        return ApiProblem.Of(status, message).ToResult();
     }
 
     private static string? AgentOf(HttpRequest request)
@@ -70,7 +71,7 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
     }
 
     private async Task<IResult> WhoAsync(HttpContext http) =>
-        Results.Ok(await DescribeAsync(ApiCaller.OfAccount(http), http.RequestAborted));
+        Results.Ok(await DescribeAsync(ApiCaller.Of(http), http.RequestAborted));
 
     private async Task<IResult> EndCurrentAsync(HttpContext http)
     {
@@ -82,7 +83,7 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
 
     private async Task<IResult> ListAsync(HttpContext http)
     {
-        var caller = ApiCaller.OfAccount(http);
+        var caller = ApiCaller.Of(http);
         var found = await sessions.ListAsync(caller, http.RequestAborted);
         return Results.Ok(new SessionList([.. found.Select(session => Describe(session, caller))]));
     }
@@ -100,13 +101,13 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
 
     private async Task<IResult> EndOthersAsync(HttpContext http)
     {
-        await sessions.EndOthersAsync(ApiCaller.OfAccount(http), http.RequestAborted);
+        await sessions.EndOthersAsync(ApiCaller.Of(http), http.RequestAborted);
         return Results.NoContent();
     }
 
     private async Task<IResult> EndAsync(long id, HttpContext http)
     {
-        await sessions.EndAsync(ApiCaller.OfAccount(http), id, http.RequestAborted);
+        await sessions.EndAsync(ApiCaller.Of(http), id, http.RequestAborted);
         return Results.NoContent();
     }
 }

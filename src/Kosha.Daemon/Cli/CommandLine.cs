@@ -24,6 +24,7 @@ internal sealed class CommandLine(KoshaOptions options, IReadOnlyList<string> ar
         root.Subcommands.Add(serve);
         root.Subcommands.Add(UserCommands.Create(this));
         root.Subcommands.Add(AppPasswordCommands.Create(this));
+        root.Subcommands.Add(InviteCommands.Create(this));
         root.Subcommands.Add(UpkeepCommands.Fsck(this));
         root.Subcommands.Add(BlobCommands.Create(this));
         root.Subcommands.Add(JobCommands.Create(this));
