@@ -28,7 +28,8 @@ public sealed partial class NodeTree
     /// Whether a walk up, whose rows are named up and have id and parent_id, has come to the caller's root. The walk
     /// must have passed over what is in the trash.
     /// </summary>
-    internal const string IsCallerRoot = "(up.id = @RootId or (up.parent_id is null and @RootId::bigint is null))";
+    internal const string IsCallerRoot =
+        "case when @RootId::bigint is null then up.parent_id is null else up.id = @RootId end";
 
     private const string SqlAbove = """
         with recursive up as (
