@@ -17,7 +17,8 @@ internal static class ApiSetup
             json.SerializerOptions.RespectNullableAnnotations = true;
             json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
             json.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
-            json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase));
+            json.SerializerOptions.Converters.Add(
+                new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false));
         });
         // What cannot be read is to be said.
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
@@ -28,17 +29,15 @@ internal static class ApiSetup
         services.AddHostedService(provider => provider.GetRequiredService<UploadCompletions>());
         services.AddSingleton<UploadEndpoints>();
         services.AddSingleton<SessionEndpoints>();
-        services.AddSingleton<AppPasswordEndpoints>();
-        services.AddSingleton<OwnPassword>();
-        services.AddSingleton<AccountEndpoints>();
-        services.AddSingleton<TwoFactorEndpoints>();
-        services.AddSingleton<RegistrationEndpoints>();
-        services.AddSingleton<AdminUserEndpoints>();
+        services.AddSingleton<NodeEndpoints>();
+        services.AddSingleton<NodeWriteEndpoints>();
+        services.AddAccounts();
         services.AddOpenApi(Document, document =>
         {
             document.ShouldInclude = described =>
                 described.RelativePath?.StartsWith("api/", StringComparison.Ordinal) == true;
             document.AddDocumentTransformer<ApiDocument>();
+            document.AddOperationTransformer<ApiExamples>();
         });
     }
 
@@ -46,11 +45,9 @@ internal static class ApiSetup
     {
         UploadEndpoints.Map(routes);
         SessionEndpoints.Map(routes);
-        AppPasswordEndpoints.Map(routes);
-        AccountEndpoints.Map(routes);
-        TwoFactorEndpoints.Map(routes);
-        RegistrationEndpoints.Map(routes);
-        AdminUserEndpoints.Map(routes);
+        NodeEndpoints.Map(routes);
+        NodeWriteEndpoints.Map(routes);
+        routes.MapAccounts();
         UploadLinks.Map(routes);
         routes.MapOpenApi("/openapi/{documentName}.json");
     }

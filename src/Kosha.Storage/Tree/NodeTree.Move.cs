@@ -39,18 +39,30 @@ public sealed partial class NodeTree
             var (from, to) = (places[0], places[1]);
             RequireExclusive(hold, from.Node);
             RequireExclusive(hold, to.Node);
-            await RequireRemovableAsync(transaction, from, conditions, ct);
-            RequireNotRoot(to);
-            if (source.Contains(target) || target.Contains(source))
-                throw Cycle(source, target);
-            await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
-            await RequireReachableAsync(transaction, from, to, ct);
-            if (from.Node is { IsFolder: false } && to.Node is { IsFolder: false })
-                await MoveOverFileAsync(transaction, from.Node, to.Node, modifiedAt, ct);
-            else
-                await MoveToAsync(transaction, from.Existing, to, modifiedAt, ct);
+            await MoveAsync(transaction, from, to, overwrite, modifiedAt, conditions, ct);
             return to.Node is null;
         }, ct);
+
+    /// <summary>The same within a transaction that holds what it needs.</summary>
+    /// <returns>The node that stands at the target now.</returns>
+    private static async Task<long> MoveAsync(
+        NpgsqlTransaction transaction, Place from, Place to, bool overwrite, DateTime? modifiedAt,
+        WriteConditions conditions, CancellationToken ct)
+    {
+        await RequireRemovableAsync(transaction, from, conditions, ct);
+        RequireNotRoot(to);
+        if (from.Path.Contains(to.Path) || to.Path.Contains(from.Path))
+            throw Cycle(from.Path, to.Path);
+        await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
+        await RequireReachableAsync(transaction, from, to, ct);
+        if (from.Node is { IsFolder: false } && to.Node is { IsFolder: false })
+        {
+            await MoveOverFileAsync(transaction, from.Node, to.Node, modifiedAt, ct);
+            return to.Node.Id;
+        }
+        await MoveToAsync(transaction, from.Existing, to, modifiedAt, ct);
+        return from.Existing.Id;
+    }
 
     private static async Task MoveToAsync(
         NpgsqlTransaction transaction, FileNode node, Place to, DateTime? modifiedAt, CancellationToken ct)
@@ -158,18 +170,20 @@ public sealed partial class NodeTree
             from below b cross join lateral (select f.* from file_nodes f where f.id = b.id limit 1) n
             returning size
         )
-        select count(*) as nodes, coalesce(sum(size), 0)::bigint as bytes, (select max(depth) from below) as levels
+        select (select new_id from below where depth = 0) as id, count(*) as nodes,
+               coalesce(sum(size), 0)::bigint as bytes, (select max(depth) from below) as levels
         from copied
         """;
 
+    /// <param name="Id">Of the copy's top.</param>
     /// <param name="Nodes">How many.</param>
     /// <param name="Bytes">Their sizes, together.</param>
     /// <param name="Levels">Of folders and files below the copied node.</param>
-    private sealed record CopiedRows(long Nodes, long Bytes, int Levels);
+    private sealed record CopiedRows(long Id, long Nodes, long Bytes, int Levels);
 
     /// <summary>
     /// Copies a node, with <paramref name="deep"/> all below it: rows only, no bytes, one statement. What stands at the
-    /// target is replaced as by <see cref="MoveAsync"/>. Faults: as there, and QuotaExceeded.
+    /// target is replaced as by a move. Faults: as there, and QuotaExceeded.
     /// </summary>
     /// <returns>True if nothing stood at the target before.</returns>
     public Task<bool> CopyAsync(
@@ -179,18 +193,27 @@ public sealed partial class NodeTree
         {
             var (from, to) = (places[0], places[1]);
             RequireExclusive(hold, to.Node);
-            var node = from.Existing;
-            from.RequireHttpConditions(conditions);
-            RequireNotRoot(to);
-            if (target.Contains(source) || (deep && source.Contains(target)))
-                throw Cycle(source, target);
-            await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
-            if (!node.IsFolder && to.Node is { IsFolder: false })
-                await CopyOverFileAsync(transaction, node, to.Node, modifiedAt, ct);
-            else
-                await CopyToAsync(transaction, node, to, deep, modifiedAt, ct);
+            await CopyAsync(transaction, from, to, overwrite, deep, modifiedAt, conditions, ct);
             return to.Node is null;
         }, ct);
+
+    /// <summary>The same within a transaction that holds what it needs.</summary>
+    /// <returns>The node that stands at the target now.</returns>
+    private static async Task<long> CopyAsync(
+        NpgsqlTransaction transaction, Place from, Place to, bool overwrite, bool deep, DateTime? modifiedAt,
+        WriteConditions conditions, CancellationToken ct)
+    {
+        var node = from.Existing;
+        from.RequireHttpConditions(conditions);
+        RequireNotRoot(to);
+        if (to.Path.Contains(from.Path) || (deep && from.Path.Contains(to.Path)))
+            throw Cycle(from.Path, to.Path);
+        await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
+        if (node.IsFolder || to.Node is not { IsFolder: false })
+            return await CopyToAsync(transaction, node, to, deep, modifiedAt, ct);
+        await CopyOverFileAsync(transaction, node, to.Node, modifiedAt, ct);
+        return to.Node.Id;
+    }
 
     private static async Task CopyOverFileAsync(
         NpgsqlTransaction transaction, FileNode source, FileNode target, DateTime? modifiedAt, CancellationToken ct)
@@ -199,7 +222,7 @@ public sealed partial class NodeTree
         await UsageTable.ChargeAsync(transaction, source.UserId, source.Size - target.Size, nodes: 0, ct);
     }
 
-    private static async Task CopyToAsync(
+    private static async Task<long> CopyToAsync(
         NpgsqlTransaction transaction, FileNode node, Place to, bool deep, DateTime? modifiedAt, CancellationToken ct)
     {
         if (to.Node is not null)
@@ -213,5 +236,6 @@ public sealed partial class NodeTree
         if (to.Depth + copied.Levels > NodePath.MaxDepth)
             throw TooDeep(to);
         await UsageTable.ChargeAsync(transaction, node.UserId, copied.Bytes, copied.Nodes, ct);
+        return copied.Id;
     }
 }

@@ -25,10 +25,10 @@ public sealed partial class NodeTree
         """;
 
     /// <summary>
-    /// Whether a walk up, whose rows are named up and have id and parent_id, has come to the caller's root. The walk
-    /// must have passed over what is in the trash.
+    /// Whether a row of up, a walk upward with id and parent_id, is the top of what the caller reaches. A way that does
+    /// not end there is that of no live node, or of one that is not the caller's to reach.
     /// </summary>
-    internal const string IsCallerRoot =
+    internal const string IsTop =
         "case when @RootId::bigint is null then up.parent_id is null else up.id = @RootId end";
 
     private const string SqlAbove = """

@@ -29,7 +29,7 @@ public sealed partial class NodeTree(Database database)
     /// <summary>The same without the dead properties, which may be large and which no write looks at.</summary>
     private const string SmallColumns = """
         n.id, n.user_id, n.parent_id, n.name, n.is_folder, n.size, n.etag, n.content_type, n.created_at, n.modified_at,
-        n.modified_by_client, n.blob_id
+        n.modified_by_client, n.is_favorite, n.blob_id
         """;
 
     /// <summary>
@@ -43,7 +43,7 @@ public sealed partial class NodeTree(Database database)
                 where f.id = @folderId and f.user_id = @UserId and f.trashed_at is null
                 union all
                 select p.id, p.parent_id from up join file_nodes p on p.id = up.parent_id where p.trashed_at is null)
-            select from up cross join users u where {IsCallerRoot} and {Caller.Holds})
+            select from up cross join users u where {IsTop} and {Caller.Holds})
         """;
 
     /// <summary>

@@ -127,7 +127,7 @@ public sealed class ApiTests(Drive shared, SharedKosha kosha) : IClassFixture<Dr
         Assert.StartsWith("3.1", (string)document["openapi"]!, StringComparison.Ordinal);
         var paths = document["paths"]!.AsObject();
         Assert.All(paths, path => Assert.StartsWith("/api/", path.Key, StringComparison.Ordinal));
-        foreach (var path in new[] { "/api/session", "/api/account" })
+        foreach (var path in new[] { "/api/session", "/api/nodes/{id}/children", "/api/nodes/move" })
             Assert.NotNull(paths[path]);
         var begin = paths["/api/uploads"]!["post"]!;
         Assert.NotNull(begin["responses"]!["201"]!["content"]!["application/json"]!["schema"]);
@@ -154,7 +154,7 @@ public sealed class ApiTests(Drive shared, SharedKosha kosha) : IClassFixture<Dr
         request.Request.Headers.AccessControlRequestHeaders = "authorization, content-type";
         await app.Build()(request);
         Assert.Equal(isAllowed ? 204 : 404, request.Response.StatusCode);
-        Assert.Equal(isAllowed ? "GET, POST, DELETE" : "",
+        Assert.Equal(isAllowed ? "GET, POST, PATCH, DELETE" : "",
             request.Response.Headers.AccessControlAllowMethods.ToString());
     }
 }
