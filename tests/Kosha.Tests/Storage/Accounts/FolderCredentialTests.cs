@@ -79,6 +79,43 @@ public sealed class FolderCredentialTests(StorageFixture storage) : IClassFixtur
     }
 
     [Fact]
+    public async Task By_id_too_its_top_is_the_folder_and_what_lies_outside_is_nothing()
+    {
+        var (owner, device) = await NewAsync();
+        await device.MakeFolderAsync("own");
+        var (top, own) = (await owner.GetAsync("a/b"), await device.GetAsync("own"));
+        var details = await storage.Tree.DetailsAsync(device.Caller, own.Id, None);
+        Assert.Equal(At("own"), details.Path);
+        Assert.Equal([top.Id, own.Id], details.Breadcrumb.Select(crumb => crumb.Id));
+        Assert.Equal(top.Id, (await storage.Tree.DetailsAsync(device.Caller, NodePath.Root, None)).Node.Id);
+        Assert.Equal([top.Id], (await storage.Tree.BreadcrumbAsync(device.Caller, top.Id, None)).Select(c => c.Id));
+        var inside = (await device.GetAsync("inside")).Id;
+        await storage.Tree.CopyAsync(
+            device.Caller, [inside], own.Id, NameConflict.Fail, WriteConditions.None, None);
+        Assert.Equal("inside", await owner.ReadAsync("a/b/own/inside"));
+        foreach (var path in new[] { "", "a", "outside" })
+        {
+            var id = (await owner.GetAsync(path)).Id;
+            foreach (var work in new Func<Task>[]
+            {
+                () => storage.Tree.DetailsAsync(device.Caller, id, None),
+                () => storage.Tree.BreadcrumbAsync(device.Caller, id, None),
+                () => storage.Tree.ChildrenAsync(
+                    device.Caller, id, new(NodeSort.Name, IsDescending: false, FoldersFirst: false), null, 10, None),
+                () => storage.Tree.CreateFolderAsync(device.Caller, id, "new", WriteConditions.None, None),
+                () => storage.Tree.TrashAsync(device.Caller, [id], WriteConditions.None, None),
+                () => storage.Tree.MoveAsync(
+                    device.Caller, [own.Id], id, NameConflict.Fail, WriteConditions.None, None),
+                () => storage.Tree.CopyAsync(
+                    device.Caller, [id], own.Id, NameConflict.Fail, WriteConditions.None, None),
+            })
+                await RefusedAsync(StorageFault.NotFound, work);
+        }
+        await RefusedAsync(StorageFault.RootIsFixed,
+            () => storage.Tree.TrashAsync(device.Caller, [top.Id], WriteConditions.None, None));
+    }
+
+    [Fact]
     public async Task It_follows_its_folder_ends_while_that_is_in_the_trash_and_holds_again_when_it_is_back()
     {
         var (owner, device) = await NewAsync();
