@@ -71,6 +71,9 @@ public sealed partial class KoshaOptions
     /// <summary>Uploads that one user may have under way.</summary>
     public int UploadsMaxOpenPerUser { get; }
 
+    /// <summary>A write that does not fit removes old trash for good, instead of being refused.</summary>
+    public bool TrashFreeForWrites { get; }
+
     /// <summary>Null: the one in the data folder, which is made if it is not there.</summary>
     public string? SecurityMasterKeyFile { get; }
 
@@ -127,6 +130,7 @@ public sealed partial class KoshaOptions
         SpoolDirectory = ReadDirectory(reader, "Spool:Directory", Path.Combine(DataDirectory, "spool"));
         SpoolMaxBytes = reader.Number("Spool:MaxBytes", 64L << 30, 1 << 20, long.MaxValue);
         UploadsMaxOpenPerUser = (int)reader.Number("Uploads:MaxOpenPerUser", 100, 1, 10_000);
+        TrashFreeForWrites = reader.Flag("Trash:FreeForWrites", false);
         SecurityMasterKeyFile = ReadMasterKeyFile(reader);
         AdminPassword = ReadAdminPassword(reader);
         WebDavInfiniteDepth = reader.Flag("WebDav:InfiniteDepth", false);

@@ -28,6 +28,9 @@ internal static class ApiSetup
         services.AddHostedService(provider => provider.GetRequiredService<UploadCompletions>());
         services.AddSingleton<UploadEndpoints>();
         services.AddSingleton<SessionEndpoints>();
+        services.AddSingleton<VersionEndpoints>();
+        services.AddSingleton<TrashEndpoints>();
+        services.AddSingleton<PlanEndpoints>();
         services.AddOpenApi(Document, document =>
         {
             document.ShouldInclude = described =>
@@ -40,6 +43,9 @@ internal static class ApiSetup
     {
         UploadEndpoints.Map(routes);
         SessionEndpoints.Map(routes);
+        VersionEndpoints.Map(routes);
+        TrashEndpoints.Map(routes);
+        PlanEndpoints.Map(routes);
         UploadLinks.Map(routes);
         routes.MapOpenApi("/openapi/{documentName}.json");
     }

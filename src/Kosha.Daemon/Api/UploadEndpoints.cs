@@ -136,7 +136,7 @@ internal sealed class UploadEndpoints(DirectUploads uploads, UploadCompletions c
         return text.Trim();
     }
 
-    private static TagCondition? ReadTags(string? text, string name, bool weakMatches)
+    internal static TagCondition? ReadTags(string? text, string name, bool weakMatches)
     {
         if (text is null)
             return null;
@@ -145,7 +145,7 @@ internal sealed class UploadEndpoints(DirectUploads uploads, UploadCompletions c
         return tags.Tags.Count <= MaxListed ? tags : throw Invalid($"{name} names at most {MaxListed} entity tags.");
     }
 
-    private static IReadOnlyCollection<Guid> ReadTokens(IReadOnlyList<string>? texts) => texts?.Count > MaxListed
+    internal static IReadOnlyCollection<Guid> ReadTokens(IReadOnlyList<string>? texts) => texts?.Count > MaxListed
         ? throw Invalid($"lockTokens are at most {MaxListed}.")
         : [.. (texts ?? []).Select(text => LockTokens.ReadHeader(text)).OfType<Guid>()];
 

@@ -87,7 +87,7 @@ public sealed class UserTable(Database database)
             if (await connection.ExecuteScalarAsync<string?>(SqlTaken, user, transaction) is { } taken)
                 throw new StorageException(StorageFault.AlreadyExists, $"A user with this {taken} is there already.");
             if (!await connection.ExecuteScalarAsync<bool>(SqlPlanExists, user, transaction))
-                throw new StorageException(StorageFault.InvalidValue, $"There is no plan '{user.Plan}'.");
+                throw NoPlan(user.Plan);
             var id = await connection.ExecuteScalarAsync<long>(SqlAdd, user, transaction);
             await UsageTable.StartAsync(transaction, id, ct);
             await NodeTree.CreateRootAsync(transaction, id, ct);
@@ -186,13 +186,40 @@ public sealed class UserTable(Database database)
     public Task SetEnabledAsync(string name, bool enabled, CancellationToken ct) =>
         ChangeAsync(SqlSetEnabled, name, new { name = Normalize(name), enabled }, ct);
 
+    private const string SqlSetPlan = """
+        update users set plan_id = (select id from plans where name = @Plan)
+        where lower(username) = lower(@name) or lower(email) = lower(@name)
+        """;
+
+    /// <summary>
+    /// The user's limits are those of this plan from now on. What exceeds them stays; only new writes are refused.
+    /// </summary>
+    /// <exception cref="StorageException"><see cref="StorageFault.NotFound"/> (the user),
+    /// <see cref="StorageFault.InvalidValue"/> (there is no such plan).</exception>
+    public Task SetPlanAsync(string name, string plan, CancellationToken ct) =>
+        database.WriteAsync(async transaction =>
+        {
+            var connection = transaction.Connection!;
+            var parameters = new { name = Normalize(name), Plan = plan };
+            if (!await connection.ExecuteScalarAsync<bool>(
+                new(SqlPlanExists, parameters, transaction, cancellationToken: ct)))
+                throw NoPlan(plan);
+            if (await connection.ExecuteAsync(new(SqlSetPlan, parameters, transaction, cancellationToken: ct)) == 0)
+                throw NoUser(name);
+        }, ct);
+
     private Task ChangeAsync(string sql, string name, object parameters, CancellationToken ct) =>
         database.WriteAsync(async transaction =>
         {
             var command = new CommandDefinition(sql, parameters, transaction, cancellationToken: ct);
             if (await transaction.Connection!.ExecuteAsync(command) == 0)
-                throw new StorageException(StorageFault.NotFound, $"There is no user '{name}'.");
+                throw NoUser(name);
         }, ct);
+
+    private static StorageException NoUser(string name) =>
+        new(StorageFault.NotFound, $"There is no user '{name}'.");
+
+    private static StorageException NoPlan(string plan) => Invalid($"There is no plan '{plan}'.");
 
     private static StorageException Invalid(string message) => new(StorageFault.InvalidValue, message);
 }

@@ -51,6 +51,31 @@ public sealed class NodePath : IEquatable<NodePath>
     /// <summary>The key under which clients that know no case find a name.</summary>
     public static string Fold(string name) => name.ToUpperInvariant();
 
+    /// <summary>Bytes for which <see cref="SplitForMark"/> leaves room.</summary>
+    public const int MaxMarkBytes = 16;
+
+    /// <summary>
+    /// What stands before and behind a mark that tells a name from one that is taken: "a (2).txt". The stem is cut so
+    /// that a mark of <see cref="MaxMarkBytes"/> fits.
+    /// </summary>
+    public static (string Stem, string Extension) SplitForMark(string name, bool isFolder)
+    {
+        var dot = isFolder ? -1 : name.LastIndexOf('.');
+        // What is longer than this is no extension, and a name that begins with a dot has none.
+        var extension = dot > 0 && name.Length - dot <= 32 ? name[dot..] : "";
+        var stem = name[..^extension.Length];
+        var room = MaxNameBytes - MaxMarkBytes - Encoding.UTF8.GetByteCount(extension);
+        var length = 0;
+        foreach (var rune in stem.EnumerateRunes())
+        {
+            room -= rune.Utf8SequenceLength;
+            if (room < 0)
+                break;
+            length += rune.Utf16SequenceLength;
+        }
+        return (stem[..length], extension);
+    }
+
     /// <summary>
     /// Reads the still percent-encoded path part of a URL. Each segment is decoded once, '+' is an ordinary letter,
     /// and empty segments (a doubled or trailing slash) mean nothing.

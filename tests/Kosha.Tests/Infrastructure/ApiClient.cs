@@ -38,7 +38,7 @@ public sealed record ApiAnswer(int Status, string? ContentType, JsonNode? Body, 
 }
 
 /// <summary>A plain client of the API for one user, and of the URLs that it gives out, which get no password.</summary>
-public sealed class ApiClient : IDisposable
+public sealed partial class ApiClient : IDisposable
 {
     private readonly HttpClient http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false })
     {
