@@ -14,13 +14,13 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
     public static void Map(IEndpointRouteBuilder routes)
     {
         var self = routes.ServiceProvider.GetRequiredService<SessionEndpoints>();
-        var group = routes.MapGroup("").WithTags("Sessions").ProducesProblem(401).ProducesProblem(429)
-            .ProducesProblem(503);
+        var group = routes.MapGroup("").WithTags("Sessions").For(ApiAccess.Account)
+            .ProducesProblem(401).ProducesProblem(429).ProducesProblem(503);
         group.MapPost(Current, self.BeginAsync).WithSummary("Signs a browser in, by a cookie")
-            .AllowAnonymous().Produces<SignedInAnswer>().ProducesProblem(400).ProducesProblem(403);
+            .For(ApiAccess.Anyone).Produces<SignedInAnswer>().ProducesProblem(400).ProducesProblem(403);
         group.MapGet(Current, (Delegate)self.WhoAsync).WithSummary("Who is signed in").Produces<SignedInAnswer>()
             .ProducesProblem(403);
-        group.MapDelete(Current, (Delegate)self.EndCurrentAsync).WithSummary("Signs out").AllowAnonymous()
+        group.MapDelete(Current, (Delegate)self.EndCurrentAsync).WithSummary("Signs out").For(ApiAccess.Anyone)
             .Produces(204).ProducesProblem(403);
         group.MapGet(All, (Delegate)self.ListAsync).WithSummary("Browsers in which one is signed in")
             .Produces<SessionList>().ProducesProblem(403);
@@ -70,7 +70,7 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
     }
 
     private async Task<IResult> WhoAsync(HttpContext http) =>
-        Results.Ok(await DescribeAsync(ApiCaller.OfAccount(http), http.RequestAborted));
+        Results.Ok(await DescribeAsync(ApiCaller.Of(http), http.RequestAborted));
 
     private async Task<IResult> EndCurrentAsync(HttpContext http)
     {
@@ -82,7 +82,7 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
 
     private async Task<IResult> ListAsync(HttpContext http)
     {
-        var caller = ApiCaller.OfAccount(http);
+        var caller = ApiCaller.Of(http);
         var found = await sessions.ListAsync(caller, http.RequestAborted);
         return Results.Ok(new SessionList([.. found.Select(session => Describe(session, caller))]));
     }
@@ -100,13 +100,13 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
 
     private async Task<IResult> EndOthersAsync(HttpContext http)
     {
-        await sessions.EndOthersAsync(ApiCaller.OfAccount(http), http.RequestAborted);
+        await sessions.EndOthersAsync(ApiCaller.Of(http), http.RequestAborted);
         return Results.NoContent();
     }
 
     private async Task<IResult> EndAsync(long id, HttpContext http)
     {
-        await sessions.EndAsync(ApiCaller.OfAccount(http), id, http.RequestAborted);
+        await sessions.EndAsync(ApiCaller.Of(http), id, http.RequestAborted);
         return Results.NoContent();
     }
 }

@@ -23,7 +23,7 @@ internal sealed class UploadEndpoints(DirectUploads uploads, UploadCompletions c
     public static void Map(IEndpointRouteBuilder routes)
     {
         var self = routes.ServiceProvider.GetRequiredService<UploadEndpoints>();
-        var group = routes.MapGroup(Route).WithTags("Uploads")
+        var group = routes.MapGroup(Route).WithTags("Uploads").For(ApiAccess.Files)
             .ProducesProblem(401).ProducesProblem(429).ProducesProblem(503);
         group.MapPost("", self.BeginAsync).WithSummary("Reserves quota and gives a URL for the bytes")
             .Produces<UploadAnswer>(201).ProducesProblem(400).ProducesProblem(409).ProducesProblem(412)

@@ -1,7 +1,6 @@
 using Kosha.Daemon.Api;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
-using Microsoft.AspNetCore.Authorization;
 
 namespace Kosha.Daemon.Auth;
 
@@ -19,7 +18,7 @@ internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn)
         if (!(context.Request.Path.StartsWithSegments(Path, StringComparison.OrdinalIgnoreCase)
                 || ApiErrors.Covers(context.Request.Path))
             || HttpMethods.IsOptions(context.Request.Method) || context.Features.Get<Caller>() is not null
-            || context.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is not null)
+            || context.GetEndpoint()?.Metadata.GetMetadata<ApiAccessRule>()?.Access == ApiAccess.Anyone)
         {
             await next(context);
             return;

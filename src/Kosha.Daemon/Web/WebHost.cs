@@ -44,6 +44,7 @@ internal static class WebHost
         app.UseRouting();
         app.UseMiddleware<SessionAuthentication>();
         app.UseMiddleware<BasicAuthentication>();
+        app.UseMiddleware<ApiAccessCheck>();
         app.UseIdleBodyLimit();
         app.MapPlainPages();
         app.MapApi();
