@@ -91,4 +91,7 @@ public sealed class StorageException(StorageFault fault, string message, Excepti
     /// once. Empty if a lock covers the folder itself.
     /// </summary>
     public IReadOnlyList<Tree.NodePath> LockedMembers { get; init; } = [];
+
+    /// <summary>For <see cref="StorageFault.AlreadyExists"/>: what has the names that were to be taken.</summary>
+    public IReadOnlyList<Tree.FileNode> Existing { get; init; } = [];
 }

@@ -29,11 +29,11 @@ internal sealed partial class ApiErrors(RequestDelegate next, ILogger<ApiErrors>
         {
             // An answer may hold a signed URL.
             context.Response.Headers.CacheControl = "no-store";
-            if (HttpMethods.IsPost(context.Request.Method) && !context.Request.HasJsonContentType())
+            if (HasBody(context.Request.Method) && !context.Request.HasJsonContentType())
                 await ApiProblem.Of(StatusCodes.Status415UnsupportedMediaType).WriteAsync(context);
             else
                 await next(context);
-            if (context.Response is { StatusCode: >= 400, HasStarted: false, ContentType: null })
+            if (context.Response is { StatusCode: >= 400, HasStarted: false, ContentType: null, ContentLength: null })
                 await ApiProblem.Of(context.Response.StatusCode).WriteAsync(context);
         }
         catch (Exception e) when (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
@@ -41,6 +41,8 @@ internal sealed partial class ApiErrors(RequestDelegate next, ILogger<ApiErrors>
             await AnswerAsync(context, e);
         }
     }
+
+    private static bool HasBody(string method) => HttpMethods.IsPost(method) || HttpMethods.IsPatch(method);
 
     private async Task AnswerAsync(HttpContext context, Exception e)
     {
@@ -56,7 +58,7 @@ internal sealed partial class ApiErrors(RequestDelegate next, ILogger<ApiErrors>
 
     internal static ApiProblem Translate(Exception e) => e switch
     {
-        StorageException refused => ApiProblem.Of(refused.Fault, refused.Message),
+        StorageException refused => ApiProblem.Of(refused),
         BadHttpRequestException { InnerException: JsonException json } bad => ApiProblem.Of(
             bad.StatusCode, json.Path is { Length: > 0 } at ? $"The JSON cannot be read at {at}." : null),
         BadHttpRequestException bad => ApiProblem.Of(bad.StatusCode),

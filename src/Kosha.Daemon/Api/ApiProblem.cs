@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Kosha.Storage;
 
 namespace Kosha.Daemon.Api;
@@ -14,6 +15,14 @@ public sealed record ApiProblem(string Type, string Title, int Status, string De
     /// <summary>Before the name of each type.</summary>
     public const string Prefix = "urn:kosha:problem:";
 
+    [Description("Of already-exists: what has the names that were to be taken.")]
+    public IReadOnlyList<NodeAnswer>? Existing { get; init; }
+
+    internal static ApiProblem Of(StorageException refused) => Of(refused.Fault, refused.Message) with
+    {
+        Existing = refused.Existing.Count == 0 ? null : [.. refused.Existing.Select(node => new NodeAnswer(node))],
+    };
+
     internal static ApiProblem Of(StorageFault fault, string detail)
     {
         var (name, title, status) = fault switch
@@ -21,7 +30,7 @@ public sealed record ApiProblem(string Type, string Title, int Status, string De
             StorageFault.NotFound => ("not-found", "There is no such thing", 404),
             StorageFault.ParentMissing => ("parent-missing", "The folder is not there", 409),
             StorageFault.AlreadyExists => ("already-exists", "The name is taken", 409),
-            StorageFault.WrongKind => ("wrong-kind", "A folder is in the way", 409),
+            StorageFault.WrongKind => ("wrong-kind", "It is a folder, or is none", 409),
             StorageFault.InvalidName => ("invalid-name", "The name cannot be stored", 400),
             StorageFault.InvalidValue => ("invalid-value", "A value is not possible", 400),
             StorageFault.ConditionFailed => ("condition-failed", "A condition does not hold", 412),
@@ -31,6 +40,7 @@ public sealed record ApiProblem(string Type, string Title, int Status, string De
             StorageFault.DigestMismatch => ("digest-mismatch", "Other bytes came than were announced", 422),
             StorageFault.BytesMissing => ("bytes-missing", "Not all bytes are there", 409),
             StorageFault.UploadOver => ("upload-over", "The upload is not open", 410),
+            StorageFault.Cycle => ("cycle", "A folder cannot go into itself", 409),
             StorageFault.RootIsFixed => ("root-is-fixed", "The top folder stays as it is", 403),
             StorageFault.NotAllowed => ("forbidden", "This credential may not do that", 403),
             StorageFault.CredentialRevoked => ("unauthorized", "Sign in", 401),

@@ -17,7 +17,8 @@ internal static class ApiSetup
             json.SerializerOptions.RespectNullableAnnotations = true;
             json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
             json.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
-            json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase));
+            json.SerializerOptions.Converters.Add(
+                new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false));
         });
         // What cannot be read is to be said.
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
@@ -31,11 +32,14 @@ internal static class ApiSetup
         services.AddSingleton<VersionEndpoints>();
         services.AddSingleton<TrashEndpoints>();
         services.AddSingleton<PlanEndpoints>();
+        services.AddSingleton<NodeEndpoints>();
+        services.AddSingleton<NodeWriteEndpoints>();
         services.AddOpenApi(Document, document =>
         {
             document.ShouldInclude = described =>
                 described.RelativePath?.StartsWith("api/", StringComparison.Ordinal) == true;
             document.AddDocumentTransformer<ApiDocument>();
+            document.AddOperationTransformer<ApiExamples>();
         });
     }
 
@@ -46,6 +50,8 @@ internal static class ApiSetup
         VersionEndpoints.Map(routes);
         TrashEndpoints.Map(routes);
         PlanEndpoints.Map(routes);
+        NodeEndpoints.Map(routes);
+        NodeWriteEndpoints.Map(routes);
         UploadLinks.Map(routes);
         routes.MapOpenApi("/openapi/{documentName}.json");
     }

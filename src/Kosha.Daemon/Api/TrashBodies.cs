@@ -58,22 +58,9 @@ public sealed record RestoreTrash
     public IReadOnlyList<string>? LockTokens { get; init; }
 }
 
-/// <summary>Something that is out of the trash again.</summary>
-public sealed record RestoredAnswer
-{
-    public required long Id { get; init; }
-
-    public required long ParentId { get; init; }
-
-    [Description("Perhaps another than it had.")]
-    public required string Name { get; init; }
-
-    public required bool IsFolder { get; init; }
-}
-
 /// <summary>What came out of the trash.</summary>
 /// <param name="Items">In no order.</param>
-public sealed record RestoredList(IReadOnlyList<RestoredAnswer> Items);
+public sealed record RestoredList(IReadOnlyList<NodeAnswer> Items);
 
 /// <summary>What is to go for good, all or nothing.</summary>
 public sealed record DeleteTrash

@@ -74,14 +74,11 @@ internal sealed class TrashEndpoints(NodeTree tree, Database database, TimeProvi
 
     private async Task<IResult> RestoreAsync([FromBody] RestoreTrash body, HttpContext http)
     {
-        var conditions = new WriteConditions { LockTokens = UploadEndpoints.ReadTokens(body.LockTokens) };
+        var conditions = new WriteConditions { LockTokens = RequestValues.Tokens(body.LockTokens) };
         var wish = new RestoreWish(body.ParentId, MayRename: body.OnConflict == RestoreConflict.Rename);
         var restored = await tree.RestoreAsync(
             ApiCaller.Of(http), body.Ids, wish, conditions, http.RequestAborted);
-        return Results.Ok(new RestoredList([.. restored.Select(node => new RestoredAnswer
-        {
-            Id = node.Id, ParentId = node.ParentId!.Value, Name = node.Name, IsFolder = node.IsFolder,
-        })]));
+        return Results.Ok(new RestoredList([.. restored.Select(node => new NodeAnswer(node))]));
     }
 
     private async Task<IResult> DeleteAsync([FromBody] DeleteTrash body, HttpContext http)

@@ -6,8 +6,11 @@ namespace Kosha.Daemon.Api;
 /// <summary>What a client announces before it uploads.</summary>
 public sealed record BeginUpload
 {
-    [Description("The folder that is to hold the file, such as /Documents/2026; / is the top.")]
-    public required string Parent { get; init; }
+    [Description("The folder that is to hold the file, such as /Documents/2026; / is the top. Or parentId.")]
+    public string? Parent { get; init; }
+
+    [Description("The id of the folder that is to hold the file. Or parent.")]
+    public long? ParentId { get; init; }
 
     [Description("The name of the file in it. A file of this name is written over, as by PUT.")]
     public required string Name { get; init; }

@@ -1,4 +1,5 @@
 using Kosha.Storage;
+using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Uploads;
@@ -11,14 +12,12 @@ namespace Kosha.Daemon.Api;
 /// <summary>
 /// <c>/api/uploads</c>: reserve, put the bytes past Kosha, complete. What is refused is an <see cref="ApiProblem"/>.
 /// </summary>
-internal sealed class UploadEndpoints(DirectUploads uploads, UploadCompletions completions, UploadLinks links)
+internal sealed class UploadEndpoints(
+    DirectUploads uploads, UploadCompletions completions, UploadLinks links, NodeTree tree)
 {
     private const string Route = ApiErrors.Path + "/uploads";
 
     private const int MaxContentTypeLength = 255;
-
-    /// <summary>Entity tags, or lock tokens, that one request may name.</summary>
-    private const int MaxListed = 100;
 
     public static void Map(IEndpointRouteBuilder routes)
     {
@@ -44,9 +43,19 @@ internal sealed class UploadEndpoints(DirectUploads uploads, UploadCompletions c
 
     private async Task<IResult> BeginAsync([FromBody] BeginUpload body, HttpContext http)
     {
-        var ticket = await uploads.BeginAsync(ApiCaller.Of(http), Read(body), http.RequestAborted);
+        var caller = ApiCaller.Of(http);
+        var parent = await ParentAsync(caller, body, http.RequestAborted);
+        var ticket = await uploads.BeginAsync(caller, Read(body, parent), http.RequestAborted);
         return Results.Created($"{Route}/{ticket.Upload.Id}", Answer(ticket, http.Request));
     }
+
+    private async Task<NodePath> ParentAsync(Caller caller, BeginUpload body, CancellationToken ct) =>
+        (body.Parent, body.ParentId) switch
+        {
+            ({ } path, null) => NodePath.FromNames(path.Split('/', StringSplitOptions.RemoveEmptyEntries)),
+            (null, { } id) => await tree.PathAsync(caller, id, ct),
+            _ => throw RequestValues.Invalid("Either parent or parentId names the folder."),
+        };
 
     private async Task<IResult> ListAsync(HttpContext http) => Results.Ok(new UploadList(
         [.. (await uploads.OpenAsync(ApiCaller.Of(http), http.RequestAborted)).Select(Describe)]));
@@ -67,7 +76,7 @@ internal sealed class UploadEndpoints(DirectUploads uploads, UploadCompletions c
 
     private async Task<IResult> CompleteAsync(long id, [FromBody] CompleteUpload? body, HttpContext http)
     {
-        var (caller, tokens) = (ApiCaller.Of(http), ReadTokens(body?.LockTokens));
+        var (caller, tokens) = (ApiCaller.Of(http), RequestValues.Tokens(body?.LockTokens));
         if (await uploads.TakeAsync(caller, id, http.RequestAborted) is { } taken)
             await completions.RunAsync(caller, taken, tokens, PrefersNotToWait(http.Request), http.RequestAborted);
         var upload = await uploads.GetAsync(caller, id, http.RequestAborted);
@@ -99,32 +108,25 @@ internal sealed class UploadEndpoints(DirectUploads uploads, UploadCompletions c
 
     // Bodies ----------------------------------------------------------------------------------------------------------
 
-    private static NewUpload Read(BeginUpload body)
+    private static NewUpload Read(BeginUpload body, NodePath parent)
     {
-        var parent = body.Parent.Split('/', StringSplitOptions.RemoveEmptyEntries);
         if (body.Size < 0)
-            throw Invalid("size is not below 0.");
+            throw RequestValues.Invalid("size is not below 0.");
         if (body.Sha256.Length != 2 * BlobId.ByteLength || !body.Sha256.All(char.IsAsciiHexDigit))
-            throw Invalid("sha256 has 64 hexadecimal digits.");
-        return new(NodePath.FromNames([.. parent, body.Name]), body.Size, new(Convert.FromHexString(body.Sha256)))
+            throw RequestValues.Invalid("sha256 has 64 hexadecimal digits.");
+        return new(NodePath.FromNames([.. parent.Names, body.Name]), body.Size, new(Convert.FromHexString(body.Sha256)))
         {
             ContentType = ReadContentType(body.ContentType),
-            ModifiedAt = ReadModified(body.Modified),
+            ModifiedAt = RequestValues.Time(body.Modified, "modified"),
             PartBytes = body.Size == 0 ? null : body.PartBytes,
             Conditions = new()
             {
-                IfMatch = ReadTags(body.IfMatch, "ifMatch", weakMatches: false),
-                IfNoneMatch = ReadTags(body.IfNoneMatch, "ifNoneMatch", weakMatches: true),
-                LockTokens = ReadTokens(body.LockTokens),
+                IfMatch = RequestValues.Tags(body.IfMatch, "ifMatch", weakMatches: false),
+                IfNoneMatch = RequestValues.Tags(body.IfNoneMatch, "ifNoneMatch", weakMatches: true),
+                LockTokens = RequestValues.Tokens(body.LockTokens),
             },
         };
     }
-
-    /// <summary>The years of X-OC-Mtime, too; the first and the last moment mean something else in Postgres.</summary>
-    private static DateTime? ReadModified(DateTimeOffset? time) =>
-        time is null or { UtcDateTime.Year: >= 1601 and < 9999 }
-            ? time?.UtcDateTime
-            : throw Invalid("modified is a time in the years 1601 to 9998.");
 
     private static string? ReadContentType(string? text)
     {
@@ -132,24 +134,9 @@ internal sealed class UploadEndpoints(DirectUploads uploads, UploadCompletions c
             return null;
         if (text.Length > MaxContentTypeLength || text.AsSpan().ContainsAnyExceptInRange(' ', '~')
             || !MediaTypeHeaderValue.TryParse(text, out var type) || type.MatchesAllTypes || type.MatchesAllSubTypes)
-            throw Invalid("contentType is a media type, such as image/png.");
+            throw RequestValues.Invalid("contentType is a media type, such as image/png.");
         return text.Trim();
     }
-
-    internal static TagCondition? ReadTags(string? text, string name, bool weakMatches)
-    {
-        if (text is null)
-            return null;
-        var tags = EntityTags.Read(text, weakMatches)
-            ?? throw Invalid($"{name} is '*' or a list of entity tags in quotes.");
-        return tags.Tags.Count <= MaxListed ? tags : throw Invalid($"{name} names at most {MaxListed} entity tags.");
-    }
-
-    internal static IReadOnlyCollection<Guid> ReadTokens(IReadOnlyList<string>? texts) => texts?.Count > MaxListed
-        ? throw Invalid($"lockTokens are at most {MaxListed}.")
-        : [.. (texts ?? []).Select(text => LockTokens.ReadHeader(text)).OfType<Guid>()];
-
-    private static StorageException Invalid(string what) => new(StorageFault.InvalidValue, what);
 
     private static UploadAnswer Describe(Upload upload)
     {

@@ -35,19 +35,3 @@ public sealed record RestoreVersion
     [Description("Tokens of WebDAV locks that the caller holds on the file, as LOCK gave them.")]
     public IReadOnlyList<string>? LockTokens { get; init; }
 }
-
-/// <summary>A file that has got an old content again.</summary>
-public sealed record RestoredFileAnswer
-{
-    public required long Id { get; init; }
-
-    public required string Name { get; init; }
-
-    public required long Size { get; init; }
-
-    [Description("A new one.")]
-    public required string Etag { get; init; }
-
-    [Description("When the content was written; a client that compares times sees the old one.")]
-    public required DateTimeOffset Modified { get; init; }
-}

@@ -25,7 +25,7 @@ internal sealed class VersionEndpoints(NodeTree tree, FileDownload download)
             .ProducesProblem(412).Produces(416);
         group.MapPost("{versionId:long}/restore", self.RestoreAsync)
             .WithSummary("The file gets an old content again, and its present one becomes a version")
-            .Produces<RestoredFileAnswer>().ProducesProblem(400).ProducesProblem(412).ProducesProblem(423);
+            .Produces<NodeAnswer>().ProducesProblem(400).ProducesProblem(412).ProducesProblem(423);
         group.MapDelete("{versionId:long}", self.DeleteAsync).WithSummary("Removes an old content for good")
             .Produces(204);
     }
@@ -59,16 +59,12 @@ internal sealed class VersionEndpoints(NodeTree tree, FileDownload download)
     {
         var conditions = new WriteConditions
         {
-            IfMatch = UploadEndpoints.ReadTags(body?.IfMatch, "ifMatch", weakMatches: false),
-            LockTokens = UploadEndpoints.ReadTokens(body?.LockTokens),
+            IfMatch = RequestValues.Tags(body?.IfMatch, "ifMatch", weakMatches: false),
+            LockTokens = RequestValues.Tokens(body?.LockTokens),
         };
         var file = await tree.RestoreVersionAsync(
             ApiCaller.Of(http), id, versionId, conditions, http.RequestAborted);
-        return Results.Ok(new RestoredFileAnswer
-        {
-            Id = file.Id, Name = file.Name, Size = file.Size, Etag = EntityTags.Format(file.Etag),
-            Modified = file.ModifiedAt,
-        });
+        return Results.Ok(new NodeAnswer(file));
     }
 
     private async Task<IResult> DeleteAsync(long id, long versionId, HttpContext http)

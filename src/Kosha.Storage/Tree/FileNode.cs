@@ -36,6 +36,8 @@ public sealed record FileNode
     /// <summary>The client set <see cref="ModifiedAt"/>, so it must never be used as a validator.</summary>
     public bool ModifiedByClient { get; init; }
 
+    public bool IsFavorite { get; init; }
+
     /// <summary>
     /// Dead properties: a JSON object from "{namespace}name" to the element's XML. Null if there are none.
     /// </summary>

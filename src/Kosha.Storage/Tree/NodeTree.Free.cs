@@ -66,10 +66,14 @@ public sealed partial class NodeTree
         """;
 
     /// <summary>Takes bytes of the plan away for an upload. Fault: QuotaExceeded.</summary>
-    internal async Task ReserveAsync(NpgsqlTransaction transaction, long userId, long bytes, CancellationToken ct)
+    internal Task ReserveAsync(NpgsqlTransaction transaction, long userId, long bytes, CancellationToken ct) =>
+        ChargeAsync(transaction, userId, bytes: 0, nodes: 0, -bytes, ct);
+
+    private async Task ChargeAsync(
+        NpgsqlTransaction transaction, long userId, long bytes, long nodes, long reserved, CancellationToken ct)
     {
-        if (!await UsageTable.TryChargeAsync(transaction, userId, bytes: 0, nodes: 0, -bytes, ct))
-            await FreeAndChargeAsync(transaction, userId, bytes: 0, nodes: 0, -bytes, ct);
+        if (!await UsageTable.TryChargeAsync(transaction, userId, bytes, nodes, reserved, ct))
+            await FreeAndChargeAsync(transaction, userId, bytes, nodes, reserved, ct);
     }
 
     /// <summary>For a write that the plan has just not allowed. Fault: QuotaExceeded.</summary>

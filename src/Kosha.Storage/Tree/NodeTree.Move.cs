@@ -39,18 +39,30 @@ public sealed partial class NodeTree
             var (from, to) = (places[0], places[1]);
             RequireExclusive(hold, from.Node);
             RequireExclusive(hold, to.Node);
-            await RequireRemovableAsync(transaction, from, conditions, ct);
-            RequireNotRoot(to);
-            if (source.Contains(target) || target.Contains(source))
-                throw Cycle(source, target);
-            await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
-            await RequireReachableAsync(transaction, from, to, ct);
-            if (from.Node is { IsFolder: false } && to.Node is { IsFolder: false })
-                await ReplaceFileAsync(transaction, from.Node, to, isMove: true, modifiedAt, conditions, ct);
-            else
-                await MoveToAsync(transaction, from.Existing, to, modifiedAt, ct);
+            await MoveAsync(transaction, from, to, overwrite, modifiedAt, conditions, ct);
             return to.Node is null;
         }, ct);
+
+    /// <summary>The same within a transaction that holds what it needs.</summary>
+    /// <returns>The node that stands at the target now.</returns>
+    private async Task<long> MoveAsync(
+        NpgsqlTransaction transaction, Place from, Place to, bool overwrite, DateTime? modifiedAt,
+        WriteConditions conditions, CancellationToken ct)
+    {
+        await RequireRemovableAsync(transaction, from, conditions, ct);
+        RequireNotRoot(to);
+        if (from.Path.Contains(to.Path) || to.Path.Contains(from.Path))
+            throw Cycle(from.Path, to.Path);
+        await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
+        await RequireReachableAsync(transaction, from, to, ct);
+        if (from.Node is { IsFolder: false } && to.Node is { IsFolder: false })
+        {
+            await ReplaceFileAsync(transaction, from.Node, to, isMove: true, modifiedAt, conditions, ct);
+            return to.Node.Id;
+        }
+        await MoveToAsync(transaction, from.Existing, to, modifiedAt, ct);
+        return from.Existing.Id;
+    }
 
     private static async Task MoveToAsync(
         NpgsqlTransaction transaction, FileNode node, Place to, DateTime? modifiedAt, CancellationToken ct)
@@ -68,7 +80,7 @@ public sealed partial class NodeTree
     /// <summary>
     /// A file takes the place of a file: the target's node gets the content, and a moved source goes. One round trip.
     /// </summary>
-    private static async Task ReplaceFileAsync(
+    private async Task ReplaceFileAsync(
         NpgsqlTransaction transaction, FileNode source, Place to, bool isMove, DateTime? modifiedAt,
         WriteConditions conditions, CancellationToken ct)
     {
@@ -86,7 +98,8 @@ public sealed partial class NodeTree
         };
         if (await transaction.Connection!.ExecuteScalarAsync<bool?>(
             new(sql, parameters, transaction, cancellationToken: ct)) is null)
-            throw UsageTable.Exceeded(parameters.bytes);
+            await FreeAndChargeAsync(
+                transaction, source.UserId, parameters.bytes, parameters.nodes, parameters.reserved, ct);
     }
 
     private static async Task RequireReplaceableAsync(
@@ -167,18 +180,20 @@ public sealed partial class NodeTree
             from below b cross join lateral (select f.* from file_nodes f where f.id = b.id limit 1) n
             returning size
         )
-        select count(*) as nodes, coalesce(sum(size), 0)::bigint as bytes, (select max(depth) from below) as levels
+        select (select new_id from below where depth = 0) as id, count(*) as nodes,
+               coalesce(sum(size), 0)::bigint as bytes, (select max(depth) from below) as levels
         from copied
         """;
 
+    /// <param name="Id">Of the copy's top.</param>
     /// <param name="Nodes">How many.</param>
     /// <param name="Bytes">Their sizes, together.</param>
     /// <param name="Levels">Of folders and files below the copied node.</param>
-    private sealed record CopiedRows(long Nodes, long Bytes, int Levels);
+    private sealed record CopiedRows(long Id, long Nodes, long Bytes, int Levels);
 
     /// <summary>
     /// Copies a node, with <paramref name="deep"/> all below it: rows only, no bytes, no versions, one statement. What
-    /// stands at the target is replaced as by <see cref="MoveAsync"/>. Faults: as there, and QuotaExceeded.
+    /// stands at the target is replaced as by a move. Faults: as there, and QuotaExceeded.
     /// </summary>
     /// <returns>True if nothing stood at the target before.</returns>
     public Task<bool> CopyAsync(
@@ -188,20 +203,29 @@ public sealed partial class NodeTree
         {
             var (from, to) = (places[0], places[1]);
             RequireExclusive(hold, to.Node);
-            var node = from.Existing;
-            from.RequireHttpConditions(conditions);
-            RequireNotRoot(to);
-            if (target.Contains(source) || (deep && source.Contains(target)))
-                throw Cycle(source, target);
-            await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
-            if (!node.IsFolder && to.Node is { IsFolder: false })
-                await ReplaceFileAsync(transaction, node, to, isMove: false, modifiedAt, conditions, ct);
-            else
-                await CopyToAsync(transaction, node, to, deep, modifiedAt, ct);
+            await CopyAsync(transaction, from, to, overwrite, deep, modifiedAt, conditions, ct);
             return to.Node is null;
         }, ct);
 
-    private static async Task CopyToAsync(
+    /// <summary>The same within a transaction that holds what it needs.</summary>
+    /// <returns>The node that stands at the target now.</returns>
+    private async Task<long> CopyAsync(
+        NpgsqlTransaction transaction, Place from, Place to, bool overwrite, bool deep, DateTime? modifiedAt,
+        WriteConditions conditions, CancellationToken ct)
+    {
+        var node = from.Existing;
+        from.RequireHttpConditions(conditions);
+        RequireNotRoot(to);
+        if (to.Path.Contains(from.Path) || (deep && from.Path.Contains(to.Path)))
+            throw Cycle(from.Path, to.Path);
+        await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
+        if (node.IsFolder || to.Node is not { IsFolder: false })
+            return await CopyToAsync(transaction, node, to, deep, modifiedAt, ct);
+        await ReplaceFileAsync(transaction, node, to, isMove: false, modifiedAt, conditions, ct);
+        return to.Node.Id;
+    }
+
+    private async Task<long> CopyToAsync(
         NpgsqlTransaction transaction, FileNode node, Place to, bool deep, DateTime? modifiedAt, CancellationToken ct)
     {
         if (to.Node is not null)
@@ -214,6 +238,7 @@ public sealed partial class NodeTree
             new(SqlCopy, parameters, transaction, TreePatienceSeconds, cancellationToken: ct));
         if (to.Path.Depth + copied.Levels > NodePath.MaxDepth)
             throw TooDeep(to);
-        await UsageTable.ChargeAsync(transaction, node.UserId, copied.Bytes, copied.Nodes, ct);
+        await ChargeAsync(transaction, node.UserId, copied.Bytes, copied.Nodes, reserved: 0, ct);
+        return copied.Id;
     }
 }

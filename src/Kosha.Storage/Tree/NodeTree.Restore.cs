@@ -60,33 +60,25 @@ public sealed partial class NodeTree
     /// InvalidName (too deep), InvalidValue (too many at once).
     /// </summary>
     /// <returns>What they are now.</returns>
-    public async Task<IReadOnlyList<FileNode>> RestoreAsync(
+    public Task<IReadOnlyList<FileNode>> RestoreAsync(
         Caller caller, IReadOnlyCollection<long> nodeIds, RestoreWish wish, WriteConditions conditions,
         CancellationToken ct)
     {
         var ids = RequireSome(nodeIds);
-        for (var move = 0; move <= MaxMoves; move++)
+        return ResolvedAsync(async () =>
         {
             var rows = await database.ReadAsync(async connection => (await connection.QueryAsync<RestoreFolder>(new(
                 SqlRestoreFolders, caller.With(new { ids, wish.ParentId }), cancellationToken: ct))).AsList(), ct);
             NodePath[] paths = [NodePath.Root, .. rows.Select(row => NodePath.Root.Append(row.Names))];
-            try
+            return await WriteAsync(caller, paths, conditions, (transaction, places, hold) =>
             {
-                return await WriteAsync(caller, paths, conditions, (transaction, places, hold) =>
-                {
-                    RequireAlone(hold);
-                    var folders = new Dictionary<long, Place>();
-                    foreach (var (place, row) in places.Skip(1).Zip(rows))
-                        folders[row.FolderId] = place.Node?.Id == row.FolderId ? place : throw new FileMovedException();
-                    return RestoreAsync(transaction, ids, wish, new(places[0], folders), conditions, ct);
-                }, ct);
-            }
-            catch (FileMovedException)
-            {
-                // A folder stands elsewhere by now, or nowhere.
-            }
-        }
-        throw new StorageException(StorageFault.Unavailable, "The folders are being moved all the time. Try again.");
+                RequireAlone(hold);
+                var folders = new Dictionary<long, Place>();
+                foreach (var (place, row) in places.Skip(1).Zip(rows))
+                    folders[row.FolderId] = place.Node?.Id == row.FolderId ? place : throw new MovedAwayException();
+                return RestoreAsync(transaction, ids, wish, new(places[0], folders), conditions, ct);
+            }, ct);
+        });
     }
 
     private const string SqlTrashedNodes = $"""

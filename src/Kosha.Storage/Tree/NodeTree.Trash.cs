@@ -40,9 +40,6 @@ public sealed record TrashPosition(DateTime TrashedAt, long Id);
 /// <summary>The trash as its user sees it: what hangs below a top is not told apart from it.</summary>
 public sealed partial class NodeTree
 {
-    /// <summary>Tops that one call restores or removes.</summary>
-    public const int MaxTrashed = 500;
-
     private const string SqlTrashPage = $"""
         with recursive page as materialized (
             select n.id, n.name, n.is_folder, n.size, n.content_type, n.trashed_at, n.original_parent_id,
@@ -141,9 +138,11 @@ public sealed partial class NodeTree
             throw new NeedsExclusiveException();
     }
 
-    private static long[] RequireSome(IReadOnlyCollection<long> nodeIds) => nodeIds.Count is > 0 and <= MaxTrashed
-        ? [.. nodeIds.Distinct()]
-        : throw new StorageException(StorageFault.InvalidValue, $"1 to {MaxTrashed} can be named at once.");
+    private static long[] RequireSome(IReadOnlyCollection<long> nodeIds)
+    {
+        RequireBatch(nodeIds);
+        return [.. nodeIds.Distinct()];
+    }
 
     private static StorageException NotInTrash() =>
         new(StorageFault.NotFound, "Something of this is not in the trash. Nothing was changed.");

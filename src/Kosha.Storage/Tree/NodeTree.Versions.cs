@@ -13,9 +13,6 @@ public sealed partial class NodeTree
     /// <summary>Of one file; the oldest goes first.</summary>
     public const int MaxVersions = 100;
 
-    /// <summary>Moves by others during one request that a write by id follows.</summary>
-    private const int MaxMoves = 5;
-
     /// <summary>Nothing is kept of an empty content, nor of the same.</summary>
     private static bool IsKept(FileNode old, long? blobId) => old.BlobId is not null && old.BlobId != blobId;
 
@@ -86,7 +83,7 @@ public sealed partial class NodeTree
                 new(SqlVersions + SqlIsLive, parameters, cancellationToken: ct));
             return ((await results.ReadAsync<FileVersion>()).AsList(), await results.ReadSingleAsync<bool>());
         }, ct);
-        return isLive ? versions : throw await NoSuchNodeAsync(caller, ct);
+        return isLive ? versions : throw await MissingAsync(caller, ct);
     }
 
     private const string SqlFindVersion = $"""
@@ -108,7 +105,7 @@ public sealed partial class NodeTree
         var found = await database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<FileNode?>(
             new(SqlFindVersion, parameters, cancellationToken: ct)), ct);
         if (found is null)
-            await NoSuchNodeAsync(caller, ct);
+            await MissingAsync(caller, ct);
         return found;
     }
 
@@ -183,62 +180,16 @@ public sealed partial class NodeTree
 
     private static StorageException NoSuchVersion() => new(StorageFault.NotFound, "There is no such version.");
 
-    // By id -----------------------------------------------------------------------------------------------------------
-
-    private const string SqlPathOf = $"""
-        with recursive up as (
-            select f.parent_id, f.name, 0 as height from file_nodes f
-            where f.id = @folderId and f.user_id = @UserId and f.parent_id is not null
-            union all
-            select p.parent_id, p.name, u.height + 1
-            from up u
-            cross join lateral (
-                select f.parent_id, f.name from file_nodes f
-                where f.id = u.parent_id and f.parent_id is not null limit 1) p)
-        select array(select name from up order by height desc) where {IsLive}
-        """;
-
-    /// <summary>Where a live node stands now; null: there is none.</summary>
-    private async Task<NodePath?> FindPathAsync(Caller caller, long nodeId, CancellationToken ct)
-    {
-        var names = await database.ReadAsync(connection => connection.ExecuteScalarAsync<string[]?>(
-            new(SqlPathOf, caller.With(new { folderId = nodeId }), cancellationToken: ct)), ct);
-        return names is null ? null : NodePath.FromNames(names);
-    }
-
-    /// <summary>
-    /// A write of a live node that came by its id: at the place where it stands now. Somebody may move it meanwhile; it
-    /// is followed. Fault: NotFound, and those of the work.
-    /// </summary>
-    private async Task<T> WriteFileAsync<T>(
+    /// <summary>A write of a live node that came by its id, at the place where it stands now. Fault: NotFound.</summary>
+    private Task<T> WriteFileAsync<T>(
         Caller caller, long nodeId, WriteConditions conditions,
-        Func<NpgsqlTransaction, Place, Task<T>> work, CancellationToken ct)
-    {
-        for (var move = 0; move <= MaxMoves; move++)
+        Func<NpgsqlTransaction, Place, Task<T>> work, CancellationToken ct) =>
+        ResolvedAsync(async () =>
         {
-            var path = await FindPathAsync(caller, nodeId, ct) ?? throw await NoSuchNodeAsync(caller, ct);
-            try
-            {
-                return await WriteAsync(caller, [path], conditions, (transaction, places, _) =>
-                    places[0].Node?.Id == nodeId ? work(transaction, places[0]) : throw new FileMovedException(), ct);
-            }
-            catch (FileMovedException)
-            {
-                // It stands elsewhere by now, or nowhere.
-            }
-        }
-        throw new StorageException(StorageFault.Unavailable, "The file is being moved all the time. Try again.");
-    }
-
-    /// <summary>Another node stands where the sought one stood.</summary>
-    private sealed class FileMovedException : Exception;
-
-    /// <summary>Why there is no node of this id. Fault: CredentialRevoked.</summary>
-    private async Task<StorageException> NoSuchNodeAsync(Caller caller, CancellationToken ct)
-    {
-        await FindAsync(caller, NodePath.Root, ct);
-        return new(StorageFault.NotFound, "There is no such file or folder.");
-    }
+            var path = await PathAsync(caller, nodeId, ct);
+            return await WriteAsync(caller, [path], conditions, (transaction, places, _) =>
+                places[0].Node?.Id == nodeId ? work(transaction, places[0]) : throw new MovedAwayException(), ct);
+        });
 
     // Expiry ----------------------------------------------------------------------------------------------------------
 

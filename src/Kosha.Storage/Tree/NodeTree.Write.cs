@@ -37,20 +37,27 @@ public sealed partial class NodeTree
     /// <summary>Makes one folder. Faults: ParentMissing, AlreadyExists, QuotaExceeded, RootIsFixed.</summary>
     public Task<FileNode> CreateFolderAsync(
         Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
-        WriteAsync(caller, [path], conditions, async (transaction, places, _) =>
-        {
-            var place = places[0];
-            if (place.Node is not null)
-                throw new StorageException(StorageFault.AlreadyExists, $"{path} exists already.");
-            var folderId = place.Folder.Id;
-            place.RequireHttpConditions(conditions);
-            place.RequireTokensForName(conditions);
-            var node = await transaction.Connection!.QuerySingleOrDefaultAsync<FileNode>(new(
-                SqlCreateFolder, new { caller.UserId, folderId, path.Name, folded = NodePath.Fold(path.Name) },
-                transaction, cancellationToken: ct)) ?? throw new LostRaceException();
-            await UsageTable.ChargeAsync(transaction, caller.UserId, bytes: 0, nodes: 1, ct);
-            return node;
-        }, ct);
+        WriteAsync(caller, [path], conditions, (transaction, places, _) =>
+            CreateFolderAsync(transaction, caller, places[0], conditions, ct), ct);
+
+    /// <summary>The same within a transaction.</summary>
+    private async Task<FileNode> CreateFolderAsync(
+        NpgsqlTransaction transaction, Caller caller, Place place, WriteConditions conditions, CancellationToken ct)
+    {
+        if (place.Node is not null)
+            throw AlreadyExists($"{place.Path} exists already.", place.Node);
+        var (folderId, name) = (place.Folder.Id, place.Path.Name);
+        place.RequireHttpConditions(conditions);
+        place.RequireTokensForName(conditions);
+        var node = await transaction.Connection!.QuerySingleOrDefaultAsync<FileNode>(new(
+            SqlCreateFolder, new { caller.UserId, folderId, name, folded = NodePath.Fold(name) },
+            transaction, cancellationToken: ct)) ?? throw new LostRaceException();
+        await ChargeAsync(transaction, caller.UserId, bytes: 0, nodes: 1, reserved: 0, ct);
+        return node;
+    }
+
+    private static StorageException AlreadyExists(string message, params IReadOnlyList<FileNode> existing) =>
+        new(StorageFault.AlreadyExists, message) { Existing = existing };
 
     // Files -----------------------------------------------------------------------------------------------------------
 
@@ -164,12 +171,18 @@ public sealed partial class NodeTree
     public Task TrashAsync(Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
         WriteAsync(caller, [path], conditions, async (transaction, places, hold) =>
         {
-            var place = places[0];
-            RequireExclusive(hold, place.Node);
-            await RequireRemovableAsync(transaction, place, conditions, ct);
-            await TrashNodeAsync(transaction, place.Existing, ct);
+            RequireExclusive(hold, places[0].Node);
+            await TrashAsync(transaction, places[0], conditions, ct);
             return true;
         }, ct);
+
+    /// <summary>The same within a transaction that holds what it needs.</summary>
+    private static async Task TrashAsync(
+        NpgsqlTransaction transaction, Place place, WriteConditions conditions, CancellationToken ct)
+    {
+        await RequireRemovableAsync(transaction, place, conditions, ct);
+        await TrashNodeAsync(transaction, place.Existing, ct);
+    }
 
     private static async Task RequireRemovableAsync(
         NpgsqlTransaction transaction, Place place, WriteConditions conditions, CancellationToken ct)

@@ -16,14 +16,16 @@ internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IR
         get
         {
             if (Path.IsRoot)
-                throw new StorageException(StorageFault.RootIsFixed,
-                    "The top folder cannot be replaced, moved or deleted.");
+                throw RootIsFixed();
             return Parent is { IsFolder: true }
                 ? Parent
                 : throw new StorageException(StorageFault.ParentMissing,
                     $"There is no folder {Path.Parent}; create it first.");
         }
     }
+
+    public static StorageException RootIsFixed() =>
+        new(StorageFault.RootIsFixed, "The top folder cannot be replaced, moved or deleted.");
 
     /// <summary>
     /// Locks that hold for the node itself: its own, and deep ones above. They also hold for a free name.

@@ -1,7 +1,6 @@
 using System.Net.Mime;
 using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
-using Kosha.WebDav.Xml;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
 
@@ -15,7 +14,7 @@ internal static class ContentHeaders
     /// <summary>How a file's bytes are shown, whoever sends them.</summary>
     public static LinkedContent Of(FileNode node)
     {
-        var type = LiveProperties.ContentTypeOf(node);
+        var type = ContentTypes.Of(node);
         return new(type, IsInert(type) ? null : Attachment(node.Name));
     }
 

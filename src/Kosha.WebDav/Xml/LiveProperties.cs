@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Tree;
-using Microsoft.AspNetCore.StaticFiles;
 
 namespace Kosha.WebDav.Xml;
 
@@ -47,8 +46,6 @@ internal static class LiveProperties
 {
     private const Listed Always = Listed.AllProp | Listed.Explorer;
 
-    private static readonly FileExtensionContentTypeProvider TypesByExtension = new();
-
     public static readonly IReadOnlyList<LiveProperty> Table =
     [
         new(PropertyName.Dav("resourcetype"), Always, ResourceType),
@@ -74,11 +71,6 @@ internal static class LiveProperties
 
     public static readonly FrozenDictionary<PropertyName, LiveProperty> ByName =
         Table.ToFrozenDictionary(property => property.Name);
-
-    /// <summary>The type to send for a file: the client's word if that was useful, else by its extension.</summary>
-    public static string ContentTypeOf(FileNode node) =>
-        node.ContentType
-        ?? (TypesByExtension.TryGetContentType(node.Name, out var type) ? type : "application/octet-stream");
 
     private static bool ResourceType(XmlOutput output, ResponseEntry entry)
     {
@@ -129,7 +121,7 @@ internal static class LiveProperties
         if (entry.Node.IsFolder)
             return false;
         output.Raw("<D:getcontenttype>"u8);
-        output.Text(ContentTypeOf(entry.Node));
+        output.Text(ContentTypes.Of(entry.Node));
         output.Raw("</D:getcontenttype>"u8);
         return true;
     }

@@ -1,0 +1,64 @@
+using System.ComponentModel;
+using System.Globalization;
+using Kosha.Storage.Tree;
+
+namespace Kosha.Daemon.Api;
+
+/// <summary><c>/api/nodes</c>: folders and files by their ids. Another user's id is one that there is not.</summary>
+internal sealed class NodeEndpoints(NodeTree tree)
+{
+    public const string Route = ApiErrors.Path + "/nodes";
+
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        var self = routes.ServiceProvider.GetRequiredService<NodeEndpoints>();
+        var group = routes.MapGroup(Route).WithTags("Files").For(ApiAccess.Files)
+            .ProducesProblem(400).ProducesProblem(401).ProducesProblem(404).ProducesProblem(429).ProducesProblem(503);
+        group.MapGet("", self.FindAsync).WithSummary("The folder or file at a path")
+            .Produces<NodeDetailsAnswer>();
+        group.MapGet("{id:long}", self.GetAsync).WithSummary("A folder or file, with its digests and locks")
+            .Produces<NodeDetailsAnswer>();
+        group.MapGet("{id:long}/children", self.ListAsync).WithSummary("The members of a folder, page by page")
+            .Produces<NodeList>().ProducesProblem(409);
+        group.MapGet("{id:long}/breadcrumb", self.BreadcrumbAsync)
+            .WithSummary("The way from the top folder to a folder or file").Produces<BreadcrumbAnswer>();
+    }
+
+    private async Task<IResult> FindAsync(
+        HttpContext http, [Description("Such as /Documents/2026; left out: the top folder.")] string? path = null)
+    {
+        var names = NodePath.FromNames((path ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries));
+        return Answer(await tree.DetailsAsync(ApiCaller.Of(http), names, http.RequestAborted));
+    }
+
+    private async Task<IResult> GetAsync(long id, HttpContext http) =>
+        Answer(await tree.DetailsAsync(ApiCaller.Of(http), id, http.RequestAborted));
+
+    private static IResult Answer(NodeDetails details) => Results.Ok(new NodeDetailsAnswer(details));
+
+    private async Task<IResult> BreadcrumbAsync(long id, HttpContext http) => Results.Ok(new BreadcrumbAnswer(
+        await tree.BreadcrumbAsync(ApiCaller.Of(http), id, http.RequestAborted)));
+
+    private async Task<IResult> ListAsync(
+        long id, HttpContext http,
+        [Description("name, size, modified or type; name if it is left out. What is equal goes by name.")]
+        string? sort = null,
+        [Description("asc or desc; asc if it is left out.")] string? order = null,
+        [Description("All folders before all files; false if it is left out.")] bool? foldersFirst = null,
+        [Description("Members in a page, 1 to 1,000; 100 if it is left out.")] int? limit = null,
+        [Description("The next of the page before, with the same id, sort, order and foldersFirst.")]
+        string? cursor = null)
+    {
+        var wished = new NodeOrder(
+            RequestValues.Choice(sort, "sort", NodeSort.Name),
+            RequestValues.Choice(order, "order", ListOrder.Asc) == ListOrder.Desc, foldersFirst ?? false);
+        var list = string.Create(
+            CultureInfo.InvariantCulture, $"children {id} {wished.By} {wished.IsDescending} {wished.FoldersFirst}");
+        var after = PageCursor.Read(cursor, list, 3) is [var isFolder, var key, var name]
+            ? new NodePosition(isFolder == "d", key, name) : null;
+        var page = await tree.ChildrenAsync(
+            ApiCaller.Of(http), id, wished, after, PageCursor.Limit(limit), http.RequestAborted);
+        return Results.Ok(new NodeList([.. page.Nodes.Select(node => new NodeAnswer(node))],
+            page.Next is { } next ? PageCursor.Write(list, next.IsFolder ? "d" : "f", next.Key, next.Name) : null));
+    }
+}

@@ -1,0 +1,96 @@
+using System.Globalization;
+using Dapper;
+
+namespace Kosha.Storage.Tree;
+
+public sealed partial class NodeTree
+{
+    /// <summary>
+    /// Brings the sources of a batch to their targets, each of which has a name of its own then.
+    /// </summary>
+    /// <param name="mayStay">A source that is its own target is left alone.</param>
+    /// <param name="put">Gives the node that stands at the target then.</param>
+    private static async Task<IReadOnlyList<FileNode>> PlaceAsync(
+        Batch batch, long folderId, NameConflict onConflict, bool mayStay, Func<Place, Place, Task<long>> put,
+        CancellationToken ct)
+    {
+        var targets = await NamedAsync(batch, folderId, onConflict, mayStay, ct);
+        foreach (var target in targets)
+            RequireExclusive(batch.Hold, target?.Node);
+        var ids = new List<long>(targets.Length);
+        foreach (var (source, target) in batch.Sources.Zip(targets))
+            ids.Add(target is null ? source.Existing.Id : await put(source, target));
+        return await NodesAsync(batch.Transaction, ids, ct);
+    }
+
+    /// <summary>The targets with names that are free, or may be replaced; null for a source that stays.</summary>
+    private static async Task<Place?[]> NamedAsync(
+        Batch batch, long folderId, NameConflict onConflict, bool mayStay, CancellationToken ct)
+    {
+        bool Stays(int i) => mayStay && batch.Targets[i].Node?.Id == batch.Sources[i].Existing.Id;
+        var owners = new Dictionary<string, FileNode>(StringComparer.Ordinal);
+        foreach (var i in Enumerable.Range(0, batch.Sources.Length).Where(Stays))
+            owners[batch.Targets[i].Path.Name] = batch.Sources[i].Existing;
+        var taken = new List<(int Index, FileNode By)>();
+        for (var i = 0; i < batch.Sources.Length; i++)
+        {
+            var target = batch.Targets[i];
+            if (Stays(i))
+                continue;
+            if (!owners.TryAdd(target.Path.Name, batch.Sources[i].Existing))
+                taken.Add((i, owners[target.Path.Name]));
+            else if (target.Node is { } there && onConflict != NameConflict.Replace)
+                taken.Add((i, there));
+        }
+        if (taken.Count > 0 && onConflict != NameConflict.Rename)
+            throw AlreadyExists(
+                $"'{taken[0].By.Name}' exists already.", [.. taken.Select(t => t.By).DistinctBy(node => node.Id)]);
+        var numbered = taken.Count == 0 ? [] : await NumberedAsync(
+            batch, folderId, [.. taken.Select(t => batch.Sources[t.Index].Existing)], [.. owners.Keys], ct);
+        Place?[] named = [.. batch.Targets.Select((target, i) => Stays(i) ? null : target)];
+        foreach (var (name, (index, _)) in numbered.Zip(taken))
+            named[index] = Renamed(batch.Targets[index], name);
+        return named;
+    }
+
+    /// <summary>The same place by another name, which is free. Locks of what had the first one do not concern it.
+    /// </summary>
+    private static Place Renamed(Place place, string name) => place with
+    {
+        Path = place.Path.Parent.Append(name),
+        Node = null,
+        Locks = [.. place.Locks.Where(held => held.NodeId != place.Node?.Id)],
+    };
+
+    /// <summary>Numbered names of one kind that are looked at.</summary>
+    private const int MaxNumbered = 10_000;
+
+    private const string SqlNumbered = """
+        select n.name
+        from unnest(@stems) s (stem)
+        cross join lateral (
+            select f.name from file_nodes f
+            where f.parent_id = @folderId and f.name >= s.stem || ' (' and f.name < s.stem || ' )'
+            limit @MaxNumbered) n
+        """;
+
+    /// <summary>A free name for each node: "a (2).txt".</summary>
+    private static async Task<List<string>> NumberedAsync(
+        Batch batch, long folderId, List<FileNode> nodes, IReadOnlyCollection<string> reserved, CancellationToken ct)
+    {
+        var parts = nodes.ConvertAll(node => NodePath.SplitForMark(node.Name, node.IsFolder));
+        var stems = parts.Select(part => part.Stem).Distinct().ToArray();
+        var used = (await batch.Transaction.Connection!.QueryAsync<string>(
+            new(SqlNumbered, new { stems, folderId, MaxNumbered }, batch.Transaction, cancellationToken: ct)))
+            .Concat(reserved).ToHashSet(StringComparer.Ordinal);
+        return parts.ConvertAll(part =>
+        {
+            for (var number = 2; ; number++)
+            {
+                var name = string.Create(CultureInfo.InvariantCulture, $"{part.Stem} ({number}){part.Extension}");
+                if (used.Add(name))
+                    return name;
+            }
+        });
+    }
+}
