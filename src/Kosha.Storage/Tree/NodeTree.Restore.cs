@@ -153,11 +153,11 @@ public sealed partial class NodeTree
 
     // Names -----------------------------------------------------------------------------------------------------------
 
-    private const string SqlTaken = """
-        select w.parent_id, w.name
+    private const string SqlTaken = $"""
+        select {SmallColumns}
         from unnest(@parentIds, @names) as w (parent_id, name)
         cross join lateral (
-            select from file_nodes c where c.parent_id = w.parent_id and c.name = w.name collate "C" limit 1) c
+            select c.* from file_nodes c where c.parent_id = w.parent_id and c.name = w.name collate "C" limit 1) n
         """;
 
     private sealed record NamedPlace(long ParentId, string Name);
@@ -177,19 +177,21 @@ public sealed partial class NodeTree
                 parentIds = pairs.Select(place => place.ParentId).ToArray(),
                 names = pairs.Select(place => place.Name).ToArray(),
             };
-            var taken = (await transaction.Connection!.QueryAsync<NamedPlace>(
-                new(SqlTaken, parameters, transaction, cancellationToken: ct))).ToHashSet();
+            var taken = (await transaction.Connection!.QueryAsync<FileNode>(
+                new(SqlTaken, parameters, transaction, cancellationToken: ct)))
+                .ToDictionary(node => new NamedPlace(node.ParentId!.Value, node.Name));
             var left = new List<Restored>();
             foreach (var (restored, places) in waiting.Zip(wished))
             {
-                if (places.Find(place => !taken.Contains(place) && given.Add(place)) is { } free)
+                if (places.Find(place => !taken.ContainsKey(place) && given.Add(place)) is { } free)
                     restored.Name = free.Name;
                 else
                     left.Add(restored);
             }
             if (left.Count > 0 && (!mayRename || first >= MaxRestoredNames))
-                throw new StorageException(StorageFault.AlreadyExists,
-                    $"{left[0].Folder.Path.Append(left[0].Node.Name)} exists already. Nothing was restored.");
+                throw AlreadyExists(
+                    $"{left[0].Folder.Path.Append(left[0].Node.Name)} exists already. Nothing was restored.",
+                    [.. taken.Values]);
             waiting = left;
         }
     }

@@ -67,7 +67,9 @@ public sealed class TrashTests(SharedKosha kosha) : IAsyncLifetime
         var ids = await IdsAsync();
         var wish = Ids(ids);
         wish["onConflict"] = "fail";
-        (await api.SendAsync(HttpMethod.Post, "trash/restore", wish.DeepClone())).MustBe("already-exists", 409);
+        var refused = (await api.SendAsync(HttpMethod.Post, "trash/restore", wish.DeepClone()))
+            .MustBe("already-exists", 409);
+        Assert.Equal("note.txt", (string)Assert.Single(refused.Body!["existing"]!.AsArray())!["name"]!);
         wish["onConflict"] = "other";
         (await api.SendAsync(HttpMethod.Post, "trash/restore", wish.DeepClone())).MustBe("malformed", 400);
         wish["onConflict"] = "rename";
