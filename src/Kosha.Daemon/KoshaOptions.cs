@@ -84,6 +84,9 @@ public sealed partial class KoshaOptions
     /// <summary>Uploads that one user may have under way.</summary>
     public int UploadsMaxOpenPerUser { get; }
 
+    /// <summary>A write that does not fit removes old trash for good, instead of being refused.</summary>
+    public bool TrashFreeForWrites { get; }
+
     /// <summary>Null: the one in the data folder, which is made if it is not there.</summary>
     public string? SecurityMasterKeyFile { get; }
 
@@ -142,6 +145,7 @@ public sealed partial class KoshaOptions
         SpoolDirectory = ReadDirectory(reader, "Spool:Directory", Path.Combine(DataDirectory, "spool"));
         SpoolMaxBytes = reader.Number("Spool:MaxBytes", 64L << 30, 1 << 20, long.MaxValue);
         UploadsMaxOpenPerUser = (int)reader.Number("Uploads:MaxOpenPerUser", 100, 1, 10_000);
+        TrashFreeForWrites = reader.Flag("Trash:FreeForWrites", false);
         SecurityMasterKeyFile = ReadMasterKeyFile(reader);
         AccountsRegistration = reader.Choice("Accounts:Registration", RegistrationMode.Closed,
             ("closed", RegistrationMode.Closed), ("invite", RegistrationMode.Invite), ("open", RegistrationMode.Open));

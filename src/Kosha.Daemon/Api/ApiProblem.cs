@@ -45,6 +45,7 @@ public sealed record ApiProblem(string Type, string Title, int Status, string De
             StorageFault.NotAllowed => ("forbidden", "This credential may not do that", 403),
             StorageFault.CredentialRevoked => ("unauthorized", "Sign in", 401),
             StorageFault.LimitReached => ("limit-reached", "A limit is reached", 429),
+            StorageFault.InUse => ("in-use", "It is in use", 409),
             StorageFault.NoSpace => ("no-space", "The server's storage is full", 507),
             StorageFault.Damaged => ("damaged", "Stored bytes are damaged", 500),
             StorageFault.Unavailable => ("unavailable", "Something that Kosha needs is away", 503),

@@ -29,6 +29,9 @@ internal static class ApiSetup
         services.AddHostedService(provider => provider.GetRequiredService<UploadCompletions>());
         services.AddSingleton<UploadEndpoints>();
         services.AddSingleton<SessionEndpoints>();
+        services.AddSingleton<VersionEndpoints>();
+        services.AddSingleton<TrashEndpoints>();
+        services.AddSingleton<PlanEndpoints>();
         services.AddSingleton<NodeEndpoints>();
         services.AddSingleton<NodeWriteEndpoints>();
         services.AddAccounts();
@@ -45,6 +48,9 @@ internal static class ApiSetup
     {
         UploadEndpoints.Map(routes);
         SessionEndpoints.Map(routes);
+        VersionEndpoints.Map(routes);
+        TrashEndpoints.Map(routes);
+        PlanEndpoints.Map(routes);
         NodeEndpoints.Map(routes);
         NodeWriteEndpoints.Map(routes);
         routes.MapAccounts();

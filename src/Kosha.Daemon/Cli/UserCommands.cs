@@ -14,6 +14,7 @@ internal static class UserCommands
         command.Subcommands.Add(Add(line));
         command.Subcommands.Add(List(line));
         command.Subcommands.Add(Passwd(line));
+        command.Subcommands.Add(Plan(line));
         command.Subcommands.Add(
             SetEnabled(line, "disable", "Let a user sign in nowhere. The files stay.", enabled: false));
         command.Subcommands.Add(SetEnabled(line, "enable", "Let a disabled user sign in again.", enabled: true));
@@ -84,6 +85,17 @@ internal static class UserCommands
                 FirstAdministrator.ForgetPassword(installation.Folder, username);
             });
         });
+        return command;
+    }
+
+    private static Command Plan(CommandLine line)
+    {
+        var name = Name();
+        var plan = new Argument<string>("PLAN") { Description = "As 'kosha plan list' names it." };
+        var command = new Command(
+            "plan", "Give a user another plan, at once. What exceeds it stays; new writes are refused.") { name, plan };
+        command.SetAction((parsed, _) => line.RunAsync("kosha user plan", (installation, ct) =>
+            installation.Users.SetPlanAsync(parsed.GetRequiredValue(name), parsed.GetRequiredValue(plan), ct)));
         return command;
     }
 

@@ -28,6 +28,8 @@ internal sealed record Job(
     public static IReadOnlyList<Job> All { get; } =
     [
         new("purge", "0 10 * * * ?", "Removes for good what was in the trash for its days.", PurgeAsync),
+        new("versions", "0 20 * * * ?", "Removes for good the versions of files that were kept for their days.",
+            ExpireVersionsAsync),
         new("sweep", "0 30 3 * * ?", "Removes contents that nothing names any more.", SweepAsync),
         new("reconcile", "0 0 4 ? * SUN", "Compares the rows with the objects in the store.", ReconcileAsync),
         new("scrub", "0 0 5 * * ?", "Reads a thirtieth of all contents and hashes them anew.", ScrubAsync),
@@ -45,6 +47,15 @@ internal sealed record Job(
         return new(
             Say($"{purged.Nodes:N0} files and folders removed, {purged.Bytes:N0} bytes.") + failed,
             purged.Failed.Count == 0);
+    }
+
+    private static async Task<JobResult> ExpireVersionsAsync(
+        Database database, IBlobStore store, CancellationToken ct)
+    {
+        var done = await new VersionExpiry(database, new NodeTree(database)).RunAsync(ct);
+        var failed = done.Failed.Count == 0 ? "" : Say($" {done.Failed.Count:N0} failed: {done.Failed.Shown[0]}");
+        return new(
+            Say($"{done.Versions:N0} versions removed, {done.Bytes:N0} bytes.") + failed, done.Failed.Count == 0);
     }
 
     private static async Task<JobResult> SweepAsync(Database database, IBlobStore store, CancellationToken ct)

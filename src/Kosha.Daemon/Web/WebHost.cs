@@ -25,6 +25,10 @@ internal static class WebHost
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         AddServices(builder.Services, installation, blobs, spools);
+        builder.Services.AddSingleton(
+            new NodeTree(installation.Database) { FreesTrash = options.TrashFreeForWrites });
+        builder.Services.AddSingleton(Drive(options));
+        builder.Services.AddSingleton<FileDownload>();
         builder.Services.AddApi(options);
         builder.Services.AddSingleton(new SessionCookie(options.PublicUrl));
         AddSecrets(builder.Services, MasterKey.Load(options, installation.Folder));
@@ -44,14 +48,7 @@ internal static class WebHost
         app.UseIdleBodyLimit();
         app.MapPlainPages();
         app.MapApi();
-        app.MapWebDav(new WebDavOptions
-        {
-            InfiniteDepth = options.WebDavInfiniteDepth,
-            PublicUrl = options.PublicUrl,
-            Redirect = options.BlobsRedirect,
-            RedirectMinBytes = options.BlobsRedirectMinBytes,
-            FreeBytes = () => options.BlobsS3 is null ? FreeBytes(options.BlobsDirectory) : null,
-        });
+        app.MapWebDav(app.Services.GetRequiredService<WebDavOptions>());
         return app;
     }
 
@@ -61,6 +58,15 @@ internal static class WebHost
         services.AddSingleton(new LinkSigner(masterKey));
         DataProtectionKeys.Add(services, masterKey);
     }
+
+    private static WebDavOptions Drive(KoshaOptions options) => new()
+    {
+        InfiniteDepth = options.WebDavInfiniteDepth,
+        PublicUrl = options.PublicUrl,
+        Redirect = options.BlobsRedirect,
+        RedirectMinBytes = options.BlobsRedirectMinBytes,
+        FreeBytes = () => options.BlobsS3 is null ? FreeBytes(options.BlobsDirectory) : null,
+    };
 
     private static long? FreeBytes(string directory)
     {
@@ -91,7 +97,7 @@ internal static class WebHost
         services.AddSingleton<CredentialCache>();
         services.AddSingleton<SignIn>();
         services.AddSingleton<UsageTable>();
-        services.AddSingleton<NodeTree>();
+        services.AddSingleton<PlanTable>();
         services.AddSingleton<LockTable>();
         services.AddSingleton(blobs);
         services.AddSingleton(spools);

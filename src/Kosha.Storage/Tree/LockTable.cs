@@ -60,7 +60,7 @@ public sealed class LockTable(Database database, NodeTree tree)
             if (node is null)
             {
                 NodeTree.RequireWritable(place, conditions);
-                node = (await NodeTree.PutFileAsync(
+                node = (await tree.PutFileAsync(
                     transaction, caller, place, new FileWrite(), claim: null, size: 0, ct)).Node;
             }
             var held = await InsertAsync(transaction, caller, node, request, ct);

@@ -341,16 +341,18 @@ public sealed partial class NodeTree
         {
             NodePath[] all = [path, .. Tags(conditions)];
             var parameters = PlaceParameters(caller, all, conditions);
+            var sql = PlacesSql(caller, conditions) + UsageTable.SqlRoom + (FreesTrash ? SqlFreeable : "");
             await using var results = await connection.QueryMultipleAsync(
-                new(PlacesSql(caller, conditions) + UsageTable.SqlRoom, parameters, cancellationToken: ct));
+                new(sql, parameters, cancellationToken: ct));
             var places = ReadPlaces(results, caller, all);
             var room = await results.ReadSingleOrDefaultAsync<Room>() ?? throw Caller.Revoked();
+            var freeable = FreesTrash ? await results.ReadSingleAsync<Freeable>() : Freeable.Nothing;
             RequireDepth(places[0]);
             RequireIfHeader(places, 1, conditions);
             RequireWritable(places[0], conditions);
             // What the overwritten file takes becomes free.
-            var free = room.FreeBytes + (places[0].Node?.Size ?? 0);
-            if (places[0].Node is null && room.FreeNodes < 1)
+            var free = room.FreeBytes + (places[0].Node?.Size ?? 0) + freeable.Bytes;
+            if (places[0].Node is null && room.FreeNodes + freeable.Nodes < 1)
                 throw UsageTable.Exceeded(bytes: 0);
             return room.MaxFileBytes is { } most && (free is null || most <= free)
                 ? new WriteAllowance(most, StorageFault.FileTooLarge)
@@ -363,12 +365,13 @@ public sealed partial class NodeTree
             select from users u cross join lateral (select b.id from blobs b where b.sha256 = @sha256 and b.size = @size
                 and b.state in ('live', 'condemned') limit 1) b
             where {Caller.Holds}
-              and exists (select from file_nodes n where n.blob_id = b.id and n.user_id = u.id offset 0))
+              and (exists (select from file_nodes n where n.blob_id = b.id and n.user_id = u.id offset 0)
+                   or exists (select from versions v where v.blob_id = b.id and v.user_id = u.id offset 0)))
         """;
 
     /// <summary>
-    /// Whether a file of the caller's, in the trash perhaps, has this content. Nobody else's counts; and who reaches a
-    /// folder alone is never told, for the file may lie elsewhere.
+    /// Whether a file of the caller's, in the trash perhaps, has this content, or had it. Nobody else's counts; and who
+    /// reaches a folder alone is never told, for the file may lie elsewhere.
     /// </summary>
     internal Task<bool> HasContentAsync(Caller caller, BlobId sha256, long size, CancellationToken ct) =>
         caller.RootId is not null

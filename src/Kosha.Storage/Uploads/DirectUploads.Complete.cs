@@ -100,7 +100,7 @@ public sealed partial class DirectUploads
         {
             var (id, size) = (taken.Upload.Id, taken.Upload.Size);
             NodeTree.RequireWritable(places[0], write.Conditions);
-            var named = await NodeTree.PutFileAsync(transaction, caller, places[0], write, claim, size, ct);
+            var named = await tree.PutFileAsync(transaction, caller, places[0], write, claim, size, ct);
             if (!await UploadTable.SettleAsync(transaction, id, taken.Verifier, named.Node.Etag, ct))
                 throw new StorageException(StorageFault.UploadOver, "Another request took over this upload.");
             return named;

@@ -128,7 +128,7 @@ public sealed partial class DirectUploads(
         {
             await JudgeAsync(transaction, caller, places[0], wish, ct);
             var write = new FileWrite { ContentType = wish.ContentType, ModifiedAt = wish.ModifiedAt };
-            var named = await NodeTree.PutFileAsync(transaction, caller, places[0], write, claim, wish.Size, ct);
+            var named = await tree.PutFileAsync(transaction, caller, places[0], write, claim, wish.Size, ct);
             return await UploadTable.AddAsync(
                 transaction, caller, wish, isDirect: false, reserved: 0, named.Node.Etag, ct);
         }, ct);
@@ -136,26 +136,28 @@ public sealed partial class DirectUploads(
     private Task<Upload> ReserveAsync(Caller caller, NewUpload wish, bool isDirect, CancellationToken ct) =>
         tree.WriteAsync(caller, [wish.Path], wish.Conditions, async (transaction, places, _) =>
         {
-            await JudgeAsync(transaction, caller, places[0], wish, ct);
+            var room = await JudgeAsync(transaction, caller, places[0], wish, ct);
             // All of it, also over a file: until then both lie in the store. It also keeps this user's other
             // reservations away, so that the count holds.
-            await UsageTable.ReserveAsync(transaction, caller.UserId, wish.Size, ct);
-            if (await UploadTable.PendingAsync(transaction, caller, ct) >= limits.MaxOpenPerUser)
+            await tree.ReserveAsync(transaction, caller.UserId, wish.Size, ct);
+            var most = room.MaxOpenUploads ?? limits.MaxOpenPerUser;
+            if (await UploadTable.PendingAsync(transaction, caller, ct) >= most)
                 throw new StorageException(StorageFault.LimitReached,
-                    $"{limits.MaxOpenPerUser} uploads are under way or just over. Complete or cancel some; what was "
+                    $"{most} uploads are under way or just over. Complete or cancel some; what was "
                     + "cancelled counts for a few minutes.");
             return await UploadTable.AddAsync(transaction, caller, wish, isDirect, wish.Size, etag: null, ct);
         }, ct);
 
-    private static async Task JudgeAsync(
+    private async Task<Room> JudgeAsync(
         NpgsqlTransaction transaction, Caller caller, Place place, NewUpload wish, CancellationToken ct)
     {
         NodeTree.RequireWritable(place, wish.Conditions);
         var room = await UsageTable.RoomAsync(transaction, caller, ct);
         if (wish.Size > room.MaxFileBytes)
             throw Vault.TooLarge(StorageFault.FileTooLarge);
-        if (place.Node is null && room.FreeNodes < 1)
+        if (place.Node is null && room.FreeNodes < 1 && !tree.FreesTrash)
             throw UsageTable.Exceeded(bytes: 0);
+        return room;
     }
 
     // Requests --------------------------------------------------------------------------------------------------------

@@ -63,13 +63,15 @@ public sealed class StorageFixture(SharedPostgres postgres) : IAsyncLifetime
     public DirectUploads UploadsOn(IBlobStore store, UploadLimits? limits = null) =>
         new(Database, Tree, VaultOn(store), store, Spools, limits ?? new(100));
 
-    /// <summary>A user with a plan of the given limits; null: no limit.</summary>
+    /// <summary>
+    /// A user with a plan of the given limits; null: no limit. It keeps no versions; tests of these change that.
+    /// </summary>
     public async Task<TestUser> NewUserAsync(long? maxBytes = null, long? maxNodes = null, long? maxFileBytes = null)
     {
         var name = $"user{Interlocked.Increment(ref users)}";
         var plan = await SqlAsync<long>($"""
-            insert into plans (name, max_bytes, max_nodes, max_file_bytes)
-            values ('{name}', {Literal(maxBytes)}, {Literal(maxNodes)}, {Literal(maxFileBytes)}) returning id
+            insert into plans (name, max_bytes, max_nodes, max_file_bytes, version_days)
+            values ('{name}', {Literal(maxBytes)}, {Literal(maxNodes)}, {Literal(maxFileBytes)}, 0) returning id
             """);
         var id = await SqlAsync<long>(
             $"insert into users (username, password_hash, plan_id) values ('{name}', '-', {plan}) returning id");

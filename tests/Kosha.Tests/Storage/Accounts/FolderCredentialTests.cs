@@ -116,6 +116,29 @@ public sealed class FolderCredentialTests(StorageFixture storage) : IClassFixtur
     }
 
     [Fact]
+    public async Task The_trash_is_not_for_it_and_versions_are_those_of_its_files()
+    {
+        var (owner, device) = await NewAsync();
+        await owner.PutAsync("outside", "changed");
+        await device.PutAsync("inside", "changed");
+        var (inside, outside) = (await owner.GetAsync("a/b/inside"), await owner.GetAsync("outside"));
+        Assert.Single(await storage.Tree.VersionsAsync(device.Caller, inside.Id, None));
+        await RefusedAsync(
+            StorageFault.NotFound, () => storage.Tree.VersionsAsync(device.Caller, outside.Id, None));
+        await device.TrashAsync("inside");
+        foreach (var work in new Func<Task>[]
+        {
+            () => storage.Tree.ListTrashAsync(device.Caller, null, 10, None),
+            () => storage.Tree.MarkTrashAsync(device.Caller, [inside.Id], None),
+            () => storage.Tree.MarkAllTrashAsync(device.Caller, None),
+            () => storage.Tree.RestoreAsync(
+                device.Caller, [inside.Id], new(ParentId: null, MayRename: true), WriteConditions.None, None),
+        })
+            await RefusedAsync(StorageFault.NotAllowed, work);
+        Assert.Equal(inside.Id, Assert.Single(await storage.Tree.ListTrashAsync(owner.Caller, null, 10, None)).Id);
+    }
+
+    [Fact]
     public async Task It_follows_its_folder_ends_while_that_is_in_the_trash_and_holds_again_when_it_is_back()
     {
         var (owner, device) = await NewAsync();
