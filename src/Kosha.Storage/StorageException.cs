@@ -62,6 +62,9 @@ public enum StorageFault
     /// </summary>
     LimitReached,
 
+    /// <summary>It cannot go while something refers to it.</summary>
+    InUse,
+
     /// <summary>No space is left on the server's disk.</summary>
     NoSpace,
 

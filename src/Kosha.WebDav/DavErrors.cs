@@ -89,6 +89,8 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
         // Of uploads by the API.
         StorageFault.BytesMissing => new(409, e.Message),
         StorageFault.UploadOver => new(410, e.Message),
+        // Of plans.
+        StorageFault.InUse => new(409, e.Message),
         StorageFault.Unavailable => new(503, e.Message),
         _ => new(500, e.Message),
     };

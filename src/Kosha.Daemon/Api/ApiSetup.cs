@@ -33,8 +33,12 @@ internal static class ApiSetup
         services.AddSingleton<NodeSearch>();
         services.AddSingleton<SearchProfileTable>();
         services.AddSingleton<SearchEndpoints>();
+        services.AddSingleton<VersionEndpoints>();
+        services.AddSingleton<TrashEndpoints>();
+        services.AddSingleton<PlanEndpoints>();
         services.AddSingleton<NodeEndpoints>();
         services.AddSingleton<NodeWriteEndpoints>();
+        services.AddAccounts();
         services.AddOpenApi(Document, document =>
         {
             document.ShouldInclude = described =>
@@ -49,8 +53,12 @@ internal static class ApiSetup
         UploadEndpoints.Map(routes);
         SessionEndpoints.Map(routes);
         SearchEndpoints.Map(routes);
+        VersionEndpoints.Map(routes);
+        TrashEndpoints.Map(routes);
+        PlanEndpoints.Map(routes);
         NodeEndpoints.Map(routes);
         NodeWriteEndpoints.Map(routes);
+        routes.MapAccounts();
         UploadLinks.Map(routes);
         routes.MapOpenApi("/openapi/{documentName}.json");
     }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Kosha.Storage;
+using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Upkeep;
@@ -27,12 +28,16 @@ internal sealed record Job(
     public static IReadOnlyList<Job> All { get; } =
     [
         new("purge", "0 10 * * * ?", "Removes for good what was in the trash for its days.", PurgeAsync),
+        new("versions", "0 20 * * * ?", "Removes for good the versions of files that were kept for their days.",
+            ExpireVersionsAsync),
         new("sweep", "0 30 3 * * ?", "Removes contents that nothing names any more.", SweepAsync),
         new("reconcile", "0 0 4 ? * SUN", "Compares the rows with the objects in the store.", ReconcileAsync),
         new("scrub", "0 0 5 * * ?", "Reads a thirtieth of all contents and hashes them anew.", ScrubAsync),
         new("digests", "0 40 * * * ?", "Fills in checksums of contents that Kosha has not read yet.", DigestsAsync),
         new("upload-expiry", "30 0/5 * * * ?", "Ends uploads that nobody completed, and gives their quota back.",
             ExpireUploadsAsync),
+        new("delete-accounts", "0 2/5 * * * ?", "Removes accounts that were deleted, with all that they have.",
+            DeleteAccountsAsync),
     ];
 
     private static async Task<JobResult> PurgeAsync(Database database, IBlobStore store, CancellationToken ct)
@@ -42,6 +47,15 @@ internal sealed record Job(
         return new(
             Say($"{purged.Nodes:N0} files and folders removed, {purged.Bytes:N0} bytes.") + failed,
             purged.Failed.Count == 0);
+    }
+
+    private static async Task<JobResult> ExpireVersionsAsync(
+        Database database, IBlobStore store, CancellationToken ct)
+    {
+        var done = await new VersionExpiry(database, new NodeTree(database)).RunAsync(ct);
+        var failed = done.Failed.Count == 0 ? "" : Say($" {done.Failed.Count:N0} failed: {done.Failed.Shown[0]}");
+        return new(
+            Say($"{done.Versions:N0} versions removed, {done.Bytes:N0} bytes.") + failed, done.Failed.Count == 0);
     }
 
     private static async Task<JobResult> SweepAsync(Database database, IBlobStore store, CancellationToken ct)
@@ -88,6 +102,16 @@ internal sealed record Job(
         return new(
             Say($"{done.Expired:N0} uploads expired, {done.Cleared + done.Late:N0} removed from the store.") + failed,
             done.Failed.Count == 0);
+    }
+
+    private static async Task<JobResult> DeleteAccountsAsync(
+        Database database, IBlobStore store, CancellationToken ct)
+    {
+        var done = await new AccountDeletion(database, store).RunAsync(UploadExpiry.DefaultSlack, ct);
+        var failed = done.Failed.Count == 0 ? "" : Say($" {done.Failed.Count:N0} failed: {done.Failed.Shown[0]}");
+        return new(
+            Say($"{done.Deleted:N0} accounts deleted, {done.Waiting:N0} not yet; {done.Nodes:N0} files and folders ")
+            + "removed." + failed, done.Failed.Count == 0);
     }
 
     private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -25,9 +25,13 @@ internal static class WebHost
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         AddServices(builder.Services, installation, blobs, spools);
+        builder.Services.AddSingleton(
+            new NodeTree(installation.Database) { FreesTrash = options.TrashFreeForWrites });
+        builder.Services.AddSingleton(Drive(options));
+        builder.Services.AddSingleton<FileDownload>();
         builder.Services.AddApi(options);
         builder.Services.AddSingleton(new SessionCookie(options.PublicUrl));
-        builder.Services.AddSingleton(new LinkSigner(MasterKey.Load(options, installation.Folder)));
+        AddSecrets(builder.Services, MasterKey.Load(options, installation.Folder));
         KestrelSetup.Use(builder, options, installation.Folder);
         var app = builder.Build();
         app.Use(app.Services.GetRequiredService<RunningRequests>().InvokeAsync);
@@ -44,16 +48,25 @@ internal static class WebHost
         app.UseIdleBodyLimit();
         app.MapPlainPages();
         app.MapApi();
-        app.MapWebDav(new WebDavOptions
-        {
-            InfiniteDepth = options.WebDavInfiniteDepth,
-            PublicUrl = options.PublicUrl,
-            Redirect = options.BlobsRedirect,
-            RedirectMinBytes = options.BlobsRedirectMinBytes,
-            FreeBytes = () => options.BlobsS3 is null ? FreeBytes(options.BlobsDirectory) : null,
-        });
+        app.MapWebDav(app.Services.GetRequiredService<WebDavOptions>());
         return app;
     }
+
+    /// <summary>What is signed or encrypted under keys that come from the master key.</summary>
+    private static void AddSecrets(IServiceCollection services, byte[] masterKey)
+    {
+        services.AddSingleton(new LinkSigner(masterKey));
+        DataProtectionKeys.Add(services, masterKey);
+    }
+
+    private static WebDavOptions Drive(KoshaOptions options) => new()
+    {
+        InfiniteDepth = options.WebDavInfiniteDepth,
+        PublicUrl = options.PublicUrl,
+        Redirect = options.BlobsRedirect,
+        RedirectMinBytes = options.BlobsRedirectMinBytes,
+        FreeBytes = () => options.BlobsS3 is null ? FreeBytes(options.BlobsDirectory) : null,
+    };
 
     private static long? FreeBytes(string directory)
     {
@@ -74,13 +87,17 @@ internal static class WebHost
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(installation.Database);
         services.AddSingleton(installation.Users);
+        services.AddSingleton(installation.Folder);
         services.AddSingleton<AppPasswordTable>();
+        services.AddSingleton<TwoFactorTable>();
+        services.AddSingleton<InviteTable>();
+        services.AddSingleton<SecondFactor>();
         services.AddSingleton<SessionTable>();
         services.AddSingleton<SignInFailures>();
         services.AddSingleton<CredentialCache>();
         services.AddSingleton<SignIn>();
         services.AddSingleton<UsageTable>();
-        services.AddSingleton<NodeTree>();
+        services.AddSingleton<PlanTable>();
         services.AddSingleton<LockTable>();
         services.AddSingleton(blobs);
         services.AddSingleton(spools);

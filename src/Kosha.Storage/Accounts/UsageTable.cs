@@ -4,15 +4,36 @@ using Npgsql;
 namespace Kosha.Storage.Accounts;
 
 /// <summary>A user's storage in bytes.</summary>
-/// <param name="UsedBytes">Bytes of the user's files, trash included, and what open uploads reserve.</param>
+/// <param name="UsedBytes">Bytes of the user's files, trash and versions included, and what open uploads reserve.
+/// </param>
 /// <param name="AvailableBytes">What may still be written; null: the plan has no limit.</param>
 public sealed record Quota(long UsedBytes, long? AvailableBytes);
 
+/// <summary>What a user's storage is made of, and what the plan allows. Null is unlimited.</summary>
+public sealed record UsageDetails
+{
+    /// <summary>Of files, trash and versions, at their own sizes.</summary>
+    public long Bytes { get; init; }
+
+    /// <summary>The part of it that versions are.</summary>
+    public long VersionBytes { get; init; }
+
+    /// <summary>Beside it, what open uploads reserve.</summary>
+    public long ReservedBytes { get; init; }
+
+    /// <summary>Files and folders, the trash included.</summary>
+    public long Nodes { get; init; }
+
+    /// <summary>Without the number of its users.</summary>
+    public PlanRow Plan { get; init; } = new();
+}
+
 /// <summary>What the plan leaves now; null means no limit.</summary>
-internal sealed record Room(long UsedBytes, long? FreeBytes, long? FreeNodes, long? MaxFileBytes);
+internal sealed record Room(
+    long UsedBytes, long? FreeBytes, long? FreeNodes, long? MaxFileBytes, int? MaxOpenUploads);
 
 /// <summary>
-/// One row a user: what the user's nodes take. Changed only in the transaction that changes the nodes.
+/// One row a user: what the user's nodes and their versions take. Changed only in the transaction that changes them.
 /// </summary>
 public sealed class UsageTable(Database database)
 {
@@ -21,7 +42,7 @@ public sealed class UsageTable(Database database)
                -- Without a limit this must stay null, which greatest would pass over.
                case when p.max_bytes is not null then greatest(p.max_bytes - g.bytes - g.reserved_bytes, 0) end
                    as free_bytes,
-               p.max_nodes - g.nodes as free_nodes, p.max_file_bytes
+               p.max_nodes - g.nodes as free_nodes, p.max_file_bytes, p.max_open_uploads
         from usage g join users u on u.id = g.user_id join plans p on p.id = u.plan_id
         where {Caller.Holds};
         """;
@@ -34,6 +55,22 @@ public sealed class UsageTable(Database database)
             ?? throw Caller.Revoked();
         return new(room.UsedBytes, room.FreeBytes);
     }
+
+    private const string SqlDetails = $"""
+        select g.bytes, g.reserved_bytes, g.nodes, v.version_bytes, {PlanTable.Columns}
+        from usage g join users u on u.id = g.user_id join plans p on p.id = u.plan_id
+        cross join lateral (
+            select coalesce(sum(o.size), 0)::bigint as version_bytes from versions o where o.user_id = u.id) v
+        where {Caller.Holds}
+        """;
+
+    /// <summary>All that there is to say of the caller's storage. One statement. Fault: CredentialRevoked.</summary>
+    public async Task<UsageDetails> DetailsAsync(Caller caller, CancellationToken ct) =>
+        await database.ReadAsync(async connection =>
+            (await connection.QueryAsync<UsageDetails, PlanRow, UsageDetails>(
+                new CommandDefinition(SqlDetails, caller, cancellationToken: ct),
+                (details, plan) => details with { Plan = plan })).SingleOrDefault(), ct)
+        ?? throw Caller.Revoked();
 
     /// <summary>What the plan leaves, as part of a transaction. Fault: CredentialRevoked.</summary>
     internal static async Task<Room> RoomAsync(
@@ -74,11 +111,17 @@ public sealed class UsageTable(Database database)
     private static async Task ChargeAsync(
         NpgsqlTransaction transaction, long userId, long bytes, long nodes, long reserved, CancellationToken ct)
     {
-        var charged = await transaction.Connection!.ExecuteScalarAsync<bool?>(
-            new(SqlCharge, new { UserId = userId, bytes, nodes, reserved }, transaction, cancellationToken: ct));
-        if (charged is null)
+        if (!await TryChargeAsync(transaction, userId, bytes, nodes, reserved, ct))
             throw Exceeded(bytes - reserved);
     }
+
+    /// <summary>False: the plan does not allow it, and nothing was changed.</summary>
+    /// <inheritdoc cref="SqlCharge"/>
+    internal static async Task<bool> TryChargeAsync(
+        NpgsqlTransaction transaction, long userId, long bytes, long nodes, long reserved, CancellationToken ct) =>
+        await transaction.Connection!.ExecuteScalarAsync<bool?>(
+            new(SqlCharge, new { UserId = userId, bytes, nodes, reserved }, transaction, cancellationToken: ct))
+        is not null;
 
     internal static StorageException Exceeded(long bytes) => new(StorageFault.QuotaExceeded, bytes > 0
         ? "The storage of this account is full. Delete files and empty the trash, or ask for a larger plan."
@@ -111,16 +154,20 @@ public sealed class UsageTable(Database database)
     private const string SqlKeepWritersAway = "select pg_advisory_xact_lock(@userId)";
 
     private const string SqlCorrect = """
-        update usage g set bytes = s.bytes, nodes = s.nodes, reserved_bytes = r.bytes
+        update usage g set bytes = s.bytes + v.bytes, nodes = s.nodes, reserved_bytes = r.bytes
         from (
             select coalesce(sum(size), 0) as bytes, count(*) as nodes from file_nodes
             where user_id = @userId and (parent_id is not null or trashed_at is not null)) s,
+            (select coalesce(sum(size), 0) as bytes from versions where user_id = @userId) v,
             (select coalesce(sum(reserved_bytes), 0) as bytes from uploads where user_id = @userId) r
-        where g.user_id = @userId and (g.bytes, g.nodes, g.reserved_bytes) is distinct from (s.bytes, s.nodes, r.bytes)
+        where g.user_id = @userId
+          and (g.bytes, g.nodes, g.reserved_bytes) is distinct from (s.bytes + v.bytes, s.nodes, r.bytes)
         returning format('the usage of user %s is the sum again: %s bytes in %s nodes', g.user_id, g.bytes, g.nodes)
         """;
 
-    /// <summary>For a repair: makes a user's usage the sum over the user's nodes. What was done, or nothing.</summary>
+    /// <summary>
+    /// For a repair: makes a user's usage the sum over the user's nodes and versions. What was done, or nothing.
+    /// </summary>
     internal Task<List<string>> CorrectAsync(long userId, CancellationToken ct) =>
         database.WriteAsync(async transaction =>
         {

@@ -17,7 +17,10 @@ internal sealed partial class BlobTable
     /// key itself would still refuse that the row goes. "offset 0" keeps it a look into the index for each blob of a
     /// page, where the planner would join whole tables for each page.
     /// </summary>
-    internal const string IsNamed = "exists (select from file_nodes n where n.blob_id = b.id offset 0)";
+    internal const string IsNamed = """
+        (exists (select from file_nodes n where n.blob_id = b.id offset 0)
+         or exists (select from versions v where v.blob_id = b.id offset 0))
+        """;
 
     /// <summary>A damaged blob stays damaged: its bytes must not spare anybody the upload.</summary>
     private const string SqlCondemn = $"""

@@ -46,6 +46,7 @@ public sealed class LockTable(Database database, NodeTree tree)
     public Task<LockResult> LockAsync(
         Caller caller, NodePath path, LockRequest request, WriteConditions conditions, CancellationToken ct)
     {
+        caller.RequireWrite();
         if (request.Owner?.Length > MaxOwnerLength)
             throw new StorageException(StorageFault.InvalidValue,
                 $"The owner element may have {MaxOwnerLength} letters.");
@@ -59,7 +60,7 @@ public sealed class LockTable(Database database, NodeTree tree)
             if (node is null)
             {
                 NodeTree.RequireWritable(place, conditions);
-                node = (await NodeTree.PutFileAsync(
+                node = (await tree.PutFileAsync(
                     transaction, caller, place, new FileWrite(), claim: null, size: 0, ct)).Node;
             }
             var held = await InsertAsync(transaction, caller, node, request, ct);
@@ -138,7 +139,7 @@ public sealed class LockTable(Database database, NodeTree tree)
             NodeTree.SqlRefreshLocks,
             new
             {
-                caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId,
+                caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
                 tokens = tokens.ToArray(),
             },
             transaction, cancellationToken: ct)), ct);

@@ -18,16 +18,16 @@ public sealed partial class NodeTree
         update file_nodes t set
             blob_id = s.blob_id, size = s.size, etag = s.etag, content_type = s.content_type, properties = s.properties,
             modified_at = coalesce(@modifiedAt, s.modified_at), modified_by_client = true
-        from file_nodes s where t.id = @targetId and s.id = @sourceId
+        from file_nodes s where t.id = @targetId and s.id = @sourceId;
         """;
 
-    private const string SqlDelete = "delete from file_nodes where id = @Id";
+    private const string SqlDelete = "delete from file_nodes where id = @sourceId;";
 
     /// <summary>
-    /// Moves or renames a node: one row, whatever hangs below. A file over a file keeps the target's node (its links
-    /// and favourites) and takes the source's content; any other node in the way goes to the trash. Faults: NotFound,
-    /// ParentMissing, Cycle, RootIsFixed; ConditionFailed also if the target is there and
-    /// <paramref name="overwrite"/> is false.
+    /// Moves or renames a node: one row, whatever hangs below. A file over a file keeps the target's node (its links,
+    /// favourites and versions, the old content among them) and takes the source's content and versions; any other node
+    /// in the way goes to the trash. Faults: NotFound, ParentMissing, Cycle, RootIsFixed; ConditionFailed also if the
+    /// target is there and <paramref name="overwrite"/> is false.
     /// </summary>
     /// <param name="modifiedAt">A new modification time (UTC), or null to keep it.</param>
     /// <returns>True if nothing stood at the target before.</returns>
@@ -45,7 +45,7 @@ public sealed partial class NodeTree
 
     /// <summary>The same within a transaction that holds what it needs.</summary>
     /// <returns>The node that stands at the target now.</returns>
-    private static async Task<long> MoveAsync(
+    private async Task<long> MoveAsync(
         NpgsqlTransaction transaction, Place from, Place to, bool overwrite, DateTime? modifiedAt,
         WriteConditions conditions, CancellationToken ct)
     {
@@ -57,7 +57,7 @@ public sealed partial class NodeTree
         await RequireReachableAsync(transaction, from, to, ct);
         if (from.Node is { IsFolder: false } && to.Node is { IsFolder: false })
         {
-            await MoveOverFileAsync(transaction, from.Node, to.Node, modifiedAt, ct);
+            await ReplaceFileAsync(transaction, from.Node, to, isMove: true, modifiedAt, conditions, ct);
             return to.Node.Id;
         }
         await MoveToAsync(transaction, from.Existing, to, modifiedAt, ct);
@@ -77,20 +77,30 @@ public sealed partial class NodeTree
         await transaction.Connection!.ExecuteAsync(new(SqlMove, parameters, transaction, cancellationToken: ct));
     }
 
-    private static async Task MoveOverFileAsync(
-        NpgsqlTransaction transaction, FileNode source, FileNode target, DateTime? modifiedAt, CancellationToken ct)
+    /// <summary>
+    /// A file takes the place of a file: the target's node gets the content, and a moved source goes. One round trip.
+    /// </summary>
+    private async Task ReplaceFileAsync(
+        NpgsqlTransaction transaction, FileNode source, Place to, bool isMove, DateTime? modifiedAt,
+        WriteConditions conditions, CancellationToken ct)
     {
-        await TakeOverAsync(transaction, source, target, modifiedAt, ct);
-        await transaction.Connection!.ExecuteAsync(
-            new(SqlDelete, new { source.Id }, transaction, cancellationToken: ct));
-        await UsageTable.ChargeAsync(transaction, source.UserId, -target.Size, nodes: -1, ct);
+        var target = to.Existing;
+        // What the source brings does not count as kept under the writer's lock.
+        var sql = SqlTakeOver + (IsKept(target, source.BlobId) ? SqlKeepVersion : "")
+            + (isMove ? SqlTakeVersions + SqlDelete : "") + UsageTable.SqlCharge;
+        var parameters = new
+        {
+            source.UserId, sourceId = source.Id, targetId = target.Id, nodeId = target.Id, modifiedAt,
+            bytes = isMove ? -target.Size : source.Size - target.Size, nodes = isMove ? -1L : 0L, reserved = 0L,
+            oldBlobId = target.BlobId, oldSize = target.Size, oldEtag = target.Etag, oldType = target.ContentType,
+            oldModifiedAt = target.ModifiedAt,
+            heldSince = to.HeldSince(conditions), isSwap = false, MaxVersions,
+        };
+        if (await transaction.Connection!.ExecuteScalarAsync<bool?>(
+            new(sql, parameters, transaction, cancellationToken: ct)) is null)
+            await FreeAndChargeAsync(
+                transaction, source.UserId, parameters.bytes, parameters.nodes, parameters.reserved, ct);
     }
-
-    private static Task TakeOverAsync(
-        NpgsqlTransaction transaction, FileNode source, FileNode target, DateTime? modifiedAt, CancellationToken ct) =>
-        transaction.Connection!.ExecuteAsync(new(
-            SqlTakeOver, new { sourceId = source.Id, targetId = target.Id, modifiedAt }, transaction,
-            cancellationToken: ct));
 
     private static async Task RequireReplaceableAsync(
         NpgsqlTransaction transaction, Place to, bool overwrite, WriteConditions conditions, CancellationToken ct)
@@ -131,7 +141,7 @@ public sealed partial class NodeTree
     {
         if (from.Node is not { IsFolder: true } folder || to.Path.Depth <= from.Path.Depth)
             return;
-        var parameters = new { folder.Id, to.Path.Depth, NodePath.MaxDepth };
+        var parameters = new { folder.Id, to.Depth, NodePath.MaxDepth };
         if (await transaction.Connection!.ExecuteScalarAsync<bool>(
             new(SqlIsTooDeep, parameters, transaction, TreePatienceSeconds, cancellationToken: ct)))
             throw TooDeep(to);
@@ -182,8 +192,8 @@ public sealed partial class NodeTree
     private sealed record CopiedRows(long Id, long Nodes, long Bytes, int Levels);
 
     /// <summary>
-    /// Copies a node, with <paramref name="deep"/> all below it: rows only, no bytes, one statement. What stands at the
-    /// target is replaced as by a move. Faults: as there, and QuotaExceeded.
+    /// Copies a node, with <paramref name="deep"/> all below it: rows only, no bytes, no versions, one statement. What
+    /// stands at the target is replaced as by a move. Faults: as there, and QuotaExceeded.
     /// </summary>
     /// <returns>True if nothing stood at the target before.</returns>
     public Task<bool> CopyAsync(
@@ -199,7 +209,7 @@ public sealed partial class NodeTree
 
     /// <summary>The same within a transaction that holds what it needs.</summary>
     /// <returns>The node that stands at the target now.</returns>
-    private static async Task<long> CopyAsync(
+    private async Task<long> CopyAsync(
         NpgsqlTransaction transaction, Place from, Place to, bool overwrite, bool deep, DateTime? modifiedAt,
         WriteConditions conditions, CancellationToken ct)
     {
@@ -211,18 +221,11 @@ public sealed partial class NodeTree
         await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
         if (node.IsFolder || to.Node is not { IsFolder: false })
             return await CopyToAsync(transaction, node, to, deep, modifiedAt, ct);
-        await CopyOverFileAsync(transaction, node, to.Node, modifiedAt, ct);
+        await ReplaceFileAsync(transaction, node, to, isMove: false, modifiedAt, conditions, ct);
         return to.Node.Id;
     }
 
-    private static async Task CopyOverFileAsync(
-        NpgsqlTransaction transaction, FileNode source, FileNode target, DateTime? modifiedAt, CancellationToken ct)
-    {
-        await TakeOverAsync(transaction, source, target, modifiedAt, ct);
-        await UsageTable.ChargeAsync(transaction, source.UserId, source.Size - target.Size, nodes: 0, ct);
-    }
-
-    private static async Task<long> CopyToAsync(
+    private async Task<long> CopyToAsync(
         NpgsqlTransaction transaction, FileNode node, Place to, bool deep, DateTime? modifiedAt, CancellationToken ct)
     {
         if (to.Node is not null)
@@ -233,9 +236,9 @@ public sealed partial class NodeTree
         };
         var copied = await transaction.Connection!.QuerySingleAsync<CopiedRows>(
             new(SqlCopy, parameters, transaction, TreePatienceSeconds, cancellationToken: ct));
-        if (to.Path.Depth + copied.Levels > NodePath.MaxDepth)
+        if (to.Depth + copied.Levels > NodePath.MaxDepth)
             throw TooDeep(to);
-        await UsageTable.ChargeAsync(transaction, node.UserId, copied.Bytes, copied.Nodes, ct);
+        await ChargeAsync(transaction, node.UserId, copied.Bytes, copied.Nodes, reserved: 0, ct);
         return copied.Id;
     }
 }

@@ -9,7 +9,7 @@ internal sealed record PurgedTop(long Id, long UserId);
 
 /// <summary>What one step of a purge removed.</summary>
 /// <param name="Nodes">How many.</param>
-/// <param name="Bytes">Their sizes, together.</param>
+/// <param name="Bytes">Their sizes, together, and those of their versions.</param>
 /// <param name="IsOver">Nothing is left of the top.</param>
 internal sealed record PurgeStep(long Nodes, long Bytes, bool IsOver);
 
@@ -18,7 +18,7 @@ internal sealed record PurgedLeaves
 {
     public long[] Ids { get; init; } = [];
 
-    /// <summary>Their sizes, together.</summary>
+    /// <summary>Their sizes, together, and those of their versions.</summary>
     public long Bytes { get; init; }
 }
 
@@ -80,14 +80,28 @@ public sealed partial class NodeTree
         database.ReadAsync(async connection => (await connection.QueryAsync<PurgedTop>(
             new(SqlPurgedTops, new { after, limit }, cancellationToken: ct))).AsList(), ct);
 
+    private const string SqlPurgedTopsOf = """
+        select id, user_id from file_nodes where purging_at is not null and user_id = @userId order by id limit @limit
+        """;
+
+    /// <summary>Some of a user's marked tops.</summary>
+    internal Task<List<PurgedTop>> PurgedTopsOfAsync(long userId, int limit, CancellationToken ct) =>
+        database.ReadAsync(async connection => (await connection.QueryAsync<PurgedTop>(
+            new(SqlPurgedTopsOf, new { userId, limit }, cancellationToken: ct))).AsList(), ct);
+
     private const string SqlPurgeLeaves = """
-        with gone as (
-            delete from file_nodes g
-            where g.id = any(@ids) and g.purging_at is not null
-              and not exists (select from file_nodes c where c.parent_id = g.id offset 0)
-            returning g.id, g.size
+        with leaves as materialized (
+            select n.id from file_nodes n
+            where n.id = any(@ids) and n.purging_at is not null
+              and not exists (select from file_nodes c where c.parent_id = n.id offset 0)
+        ), old as (
+            delete from versions v where v.node_id = any(array(select id from leaves)) returning v.size
+        ), gone as (
+            delete from file_nodes g where g.id = any(array(select id from leaves)) returning g.id, g.size
         )
-        select coalesce(array_agg(id), '{}') as ids, coalesce(sum(size), 0)::bigint as bytes from gone
+        select coalesce(array_agg(id), '{}') as ids,
+               (coalesce(sum(size), 0) + (select coalesce(sum(size), 0) from old))::bigint as bytes
+        from gone
         """;
 
     /// <summary>Removes those of a user's marked tops that have no members: files, for the most part.</summary>
@@ -113,15 +127,27 @@ public sealed partial class NodeTree
         ), freed as (
             update file_nodes f set parent_id = null, trashed_at = now(), purging_at = now()
             where f.id = any(array(select id from members where is_full))
+        ), old as (
+            delete from versions v where v.node_id = any(array(select id from members where not is_full))
+            returning v.size
         ), gone as (
             delete from file_nodes g where g.id = any(array(select id from members where not is_full)) returning g.size
         )
-        select (select count(*) from members) as members, count(*) as nodes, coalesce(sum(size), 0)::bigint as bytes
+        select (select count(*) from members) as members, count(*) as nodes,
+               (coalesce(sum(size), 0) + (select coalesce(sum(size), 0) from old))::bigint as bytes
         from gone
         """;
 
-    private const string SqlPurgeTop =
-        "delete from file_nodes where id = @Id and purging_at is not null returning size";
+    private const string SqlPurgeTop = """
+        with top as materialized (
+            select n.id from file_nodes n where n.id = @Id and n.purging_at is not null
+        ), old as (
+            delete from versions v where v.node_id = any(array(select id from top)) returning v.size
+        ), gone as (
+            delete from file_nodes g where g.id = any(array(select id from top)) returning g.size
+        )
+        select (size + (select coalesce(sum(size), 0) from old))::bigint from gone
+        """;
 
     private sealed record PurgedMembers(long Members, long Nodes, long Bytes);
 

@@ -15,6 +15,12 @@ public sealed partial class NodeTree
     /// <summary>For a repair. What was done, a line each.</summary>
     internal Task<List<string>> AddMissingRootsAsync(CancellationToken ct) => RepairAsync(SqlAddMissingRoots, ct);
 
+    private const string SqlCorrectVersionSizes = """
+        update versions v set size = b.size from blobs b
+        where b.id = v.blob_id and v.size <> b.size and b.state in ('live', 'condemned')
+        returning format('version %s of node %s has the size of its content again: %s bytes', v.id, v.node_id, v.size)
+        """;
+
     private const string SqlCorrectSizes = """
         update file_nodes n set size = b.size from blobs b
         where b.id = n.blob_id and n.size <> b.size and b.state in ('live', 'condemned')
@@ -22,9 +28,11 @@ public sealed partial class NodeTree
         """;
 
     /// <summary>
-    /// For a repair: a file has the size of its content, which its bytes have proven. Usage is to be corrected next.
+    /// For a repair: a file, or a version of one, has the size of its content, which its bytes have proven. Usage is to
+    /// be corrected next.
     /// </summary>
-    internal Task<List<string>> CorrectSizesAsync(CancellationToken ct) => RepairAsync(SqlCorrectSizes, ct);
+    internal async Task<List<string>> CorrectSizesAsync(CancellationToken ct) =>
+        [.. await RepairAsync(SqlCorrectSizes, ct), .. await RepairAsync(SqlCorrectVersionSizes, ct)];
 
     private Task<List<string>> RepairAsync(string sql, CancellationToken ct) =>
         database.WriteAsync(async transaction => (await transaction.Connection!.QueryAsync<string>(

@@ -41,7 +41,7 @@ public sealed partial class NodeTree
             CreateFolderAsync(transaction, caller, places[0], conditions, ct), ct);
 
     /// <summary>The same within a transaction.</summary>
-    private static async Task<FileNode> CreateFolderAsync(
+    private async Task<FileNode> CreateFolderAsync(
         NpgsqlTransaction transaction, Caller caller, Place place, WriteConditions conditions, CancellationToken ct)
     {
         if (place.Node is not null)
@@ -52,7 +52,7 @@ public sealed partial class NodeTree
         var node = await transaction.Connection!.QuerySingleOrDefaultAsync<FileNode>(new(
             SqlCreateFolder, new { caller.UserId, folderId, name, folded = NodePath.Fold(name) },
             transaction, cancellationToken: ct)) ?? throw new LostRaceException();
-        await UsageTable.ChargeAsync(transaction, caller.UserId, bytes: 0, nodes: 1, ct);
+        await ChargeAsync(transaction, caller.UserId, bytes: 0, nodes: 1, reserved: 0, ct);
         return node;
     }
 
@@ -97,13 +97,15 @@ public sealed partial class NodeTree
             return await PutFileAsync(transaction, caller, places[0], write, claim, size, ct);
         }, ct);
 
-    internal static async Task<WriteResult> PutFileAsync(
+    internal async Task<WriteResult> PutFileAsync(
         NpgsqlTransaction transaction, Caller caller, Place place, FileWrite write, BlobClaim? claim, long size,
         CancellationToken ct)
     {
         var old = place.Node;
+        var keeps = old is not null && IsKept(old, claim?.BlobId);
         var sql = (claim is null ? "" : BlobTable.SqlName(claim.Kind))
-            + (old is null ? SqlCreateFile : SqlOverwriteFile) + UsageTable.SqlCharge;
+            + (old is null ? SqlCreateFile : keeps ? SqlOverwriteFile + SqlKeepVersion : SqlOverwriteFile)
+            + UsageTable.SqlCharge;
         var parameters = new
         {
             caller.UserId, folderId = place.Folder.Id, nodeId = old?.Id,
@@ -112,18 +114,28 @@ public sealed partial class NodeTree
             // Of the types that every other use of SqlCharge has, or the driver would not prepare it.
             bytes = size - (old?.Size ?? 0), nodes = old is null ? 1L : 0L,
             reserved = write.ReservedBytes,
+            oldBlobId = old?.BlobId, oldSize = old?.Size ?? 0, oldEtag = old?.Etag, oldType = old?.ContentType,
+            oldModifiedAt = old?.ModifiedAt, heldSince = place.HeldSince(write.Conditions), isSwap = false,
+            MaxVersions,
         };
+        var (node, isCharged) = await NameAsync(new(sql, parameters, transaction, cancellationToken: ct), claim);
+        if (!isCharged)
+            await FreeAndChargeAsync(
+                transaction, caller.UserId, parameters.bytes, parameters.nodes, parameters.reserved, ct);
+        Steps.Reached(Steps.Naming, claim?.Key);
+        return new(node, Created: old is null);
+    }
+
+    /// <returns>The file, and whether the plan had room for it.</returns>
+    private static async Task<(FileNode Node, bool IsCharged)> NameAsync(CommandDefinition command, BlobClaim? claim)
+    {
         try
         {
-            await using var results = await transaction.Connection!.QueryMultipleAsync(
-                new(sql, parameters, transaction, cancellationToken: ct));
+            await using var results = await command.Transaction!.Connection!.QueryMultipleAsync(command);
             if (claim is not null && !await results.ReadSingleAsync<bool>())
                 throw new BlobGoneException();
             var node = await results.ReadSingleOrDefaultAsync<FileNode>() ?? throw new LostRaceException();
-            if (await results.ReadSingleOrDefaultAsync<bool?>() is null)
-                throw UsageTable.Exceeded(parameters.bytes);
-            Steps.Reached(Steps.Naming, claim?.Key);
-            return new(node, Created: old is null);
+            return (node, await results.ReadSingleOrDefaultAsync<bool?>() is not null);
         }
         catch (PostgresException e)
             when (e is { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: BlobKey })

@@ -6,6 +6,12 @@ namespace Kosha.Storage.Tree;
 /// </summary>
 internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IReadOnlyList<NodeLock> Locks)
 {
+    /// <summary>Folders from the user's root down to the caller's.</summary>
+    public int LevelsAbove { get; init; }
+
+    /// <summary>Below the user's root, whatever the caller's is.</summary>
+    public int Depth => LevelsAbove + Path.Depth;
+
     /// <summary>The node, or <see cref="StorageFault.NotFound"/>.</summary>
     public FileNode Existing =>
         Node ?? throw new StorageException(StorageFault.NotFound, $"There is nothing at {Path}.");
@@ -43,6 +49,11 @@ internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IR
     public NodeLock? CoveringLock(Guid token) => Covering.FirstOrDefault(l => l.Token == token);
 
     public IReadOnlyList<NodeLock> CoveringLocks => [.. Covering];
+
+    /// <summary>Since when the writer holds a lock on the node; null: it holds none.</summary>
+    public DateTime? HeldSince(WriteConditions conditions) => conditions.LockTokens.Count == 0
+        ? null
+        : Covering.Where(l => conditions.LockTokens.Contains(l.Token)).Select(l => (DateTime?)l.CreatedAt).Min();
 
     /// <summary>Demands a token for changing the node's content or properties.</summary>
     public void RequireTokenForContent(WriteConditions conditions) => RequireToken(Covering, conditions);

@@ -19,17 +19,19 @@ internal sealed class FsckRows(Database database)
             select format('user %s (%s)', u.id, u.username) from users u
             where not exists (select from usage g where g.user_id = u.id)
             """),
-        new(4, "usage is the sum over the nodes, and what uploads reserve", """
+        new(4, "usage is the sum over the nodes and versions, and what uploads reserve", """
             select format(
                 'user %s: accounted %s bytes in %s nodes and %s reserved, really %s in %s and %s',
-                g.user_id, g.bytes, g.nodes, g.reserved_bytes, s.bytes, s.nodes, r.bytes)
+                g.user_id, g.bytes, g.nodes, g.reserved_bytes, coalesce(s.bytes, 0) + coalesce(v.bytes, 0), s.nodes,
+                r.bytes)
             from usage g
             left join (
                 select user_id, sum(size) as bytes, count(*) as nodes from file_nodes
                 where parent_id is not null or trashed_at is not null group by user_id) s using (user_id)
+            left join (select user_id, sum(size) as bytes from versions group by user_id) v using (user_id)
             left join (
                 select user_id, sum(reserved_bytes) as bytes from uploads group by user_id) r using (user_id)
-            where g.bytes <> coalesce(s.bytes, 0) or g.nodes <> coalesce(s.nodes, 0)
+            where g.bytes <> coalesce(s.bytes, 0) + coalesce(v.bytes, 0) or g.nodes <> coalesce(s.nodes, 0)
                or g.reserved_bytes <> coalesce(r.bytes, 0)
             """),
         new(5, "every user has one root", """
@@ -67,6 +69,17 @@ internal sealed class FsckRows(Database database)
             select format('lock %s of user %s on node %s of user %s', l.id, l.user_id, n.id, n.user_id)
             from locks l join file_nodes n on n.id = l.node_id where l.user_id <> n.user_id
             """),
+        new(6, "every version belongs to a file of its user", """
+            select format('version %s of user %s on node %s of user %s', v.id, v.user_id, n.id, n.user_id)
+            from versions v join file_nodes n on n.id = v.node_id where v.user_id <> n.user_id or n.is_folder
+            """),
+        new(7, "every version has the size of its blob, which is stored", """
+            select format(
+                'version %s of node %s: %s bytes, blob %s %s with %s bytes',
+                v.id, v.node_id, v.size, b.id, b.state, b.size)
+            from versions v join blobs b on b.id = v.blob_id
+            where v.size <> b.size or b.state in ('storing', 'damaged')
+            """),
         new(7, "every file has the size of its blob, which is stored", """
             select format(
                 'node %s (%s): %s bytes, blob %s %s with %s bytes', n.id, n.name, n.size, b.id, b.state, b.size)
@@ -99,6 +112,7 @@ internal sealed class FsckRows(Database database)
         select (select count(*) from users) as users,
                (select count(*) from file_nodes where parent_id is not null or trashed_at is not null) as nodes,
                (select count(*) from file_nodes where trashed_at is not null) as trashed,
+               (select count(*) from versions) as versions,
                (select coalesce(sum(bytes), 0)::bigint from usage) as accounted,
                count(*) filter (where state <> 'storing') as blobs,
                coalesce(sum(size) filter (where state in ('live', 'condemned')), 0)::bigint as stored,
@@ -110,8 +124,8 @@ internal sealed class FsckRows(Database database)
         """;
 
     private sealed record Figures(
-        long Users, long Nodes, long Trashed, long Accounted, long Blobs, long Stored, long Storing, long Condemned,
-        long Damaged, long Doomed);
+        long Users, long Nodes, long Trashed, long Versions, long Accounted, long Blobs, long Stored, long Storing,
+        long Condemned, long Damaged, long Doomed);
 
     public async Task<(string Name, long Value)[]> FiguresAsync(CancellationToken ct)
     {
@@ -120,7 +134,7 @@ internal sealed class FsckRows(Database database)
         return
         [
             ("users", f.Users), ("files and folders, trash included", f.Nodes),
-            ("of these the tops of trash", f.Trashed),
+            ("of these the tops of trash", f.Trashed), ("versions of files", f.Versions),
             ("bytes accounted to users", f.Accounted), ("bytes stored, each content once", f.Stored),
             ("contents stored", f.Blobs), ("contents on their way, or left by a crash for the sweep", f.Storing),
             ("contents that nothing names, waiting for the sweep", f.Condemned), ("contents damaged", f.Damaged),

@@ -36,6 +36,40 @@ public sealed class TrashPurge(Database database, NodeTree tree)
         return run.Result;
     }
 
+    /// <summary>
+    /// Removes what is marked of one user, for somebody who waits. No lease: whoever comes second finds less to do.
+    /// </summary>
+    /// <returns>False: some is left, which the next purge removes.</returns>
+    public async Task<bool> RemoveMarkedAsync(
+        long userId, TimeSpan patience, TimeProvider time, CancellationToken ct)
+    {
+        var start = time.GetTimestamp();
+        while (await tree.PurgedTopsOfAsync(userId, NodesPerStep, ct) is { Count: > 0 } tops)
+        {
+            var removed = await RemoveStepAsync(userId, tops, ct);
+            if (removed == 0 || time.GetElapsedTime(start) >= patience)
+                return (await tree.PurgedTopsOfAsync(userId, 1, ct)).Count == 0;
+        }
+        return true;
+    }
+
+    /// <returns>How many nodes went; 0: the user is busy, or something is wrong, which the purge will tell.</returns>
+    private async Task<long> RemoveStepAsync(long userId, List<PurgedTop> tops, CancellationToken ct)
+    {
+        try
+        {
+            var leaves = await tree.PurgeLeavesAsync(userId, [.. tops.Select(top => top.Id)], ct);
+            if (leaves is null or { Ids.Length: > 0 })
+                return leaves?.Ids.Length ?? 0;
+            // Folders with members, of which there is none or one step left.
+            return (await tree.PurgeAsync(tops[0], NodesPerStep, ct))?.Nodes ?? 0;
+        }
+        catch (Exception e) when (e is PostgresException or StorageException { Fault: not StorageFault.Unavailable })
+        {
+            return 0;
+        }
+    }
+
     private async Task<long> MarkAsync(Lease lease, CancellationToken ct)
     {
         var total = 0L;

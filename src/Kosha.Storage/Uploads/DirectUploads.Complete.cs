@@ -19,6 +19,7 @@ public sealed partial class DirectUploads
     /// </summary>
     public async Task<TakenUpload?> TakeAsync(Caller caller, long id, CancellationToken ct)
     {
+        caller.RequireWrite();
         var verifier = Guid.NewGuid();
         return await table.TakeAsync(caller, id, verifier, UploadHold.Patience, ct) is { } upload
             ? new(upload, verifier)
@@ -99,7 +100,7 @@ public sealed partial class DirectUploads
         {
             var (id, size) = (taken.Upload.Id, taken.Upload.Size);
             NodeTree.RequireWritable(places[0], write.Conditions);
-            var named = await NodeTree.PutFileAsync(transaction, caller, places[0], write, claim, size, ct);
+            var named = await tree.PutFileAsync(transaction, caller, places[0], write, claim, size, ct);
             if (!await UploadTable.SettleAsync(transaction, id, taken.Verifier, named.Node.Etag, ct))
                 throw new StorageException(StorageFault.UploadOver, "Another request took over this upload.");
             return named;

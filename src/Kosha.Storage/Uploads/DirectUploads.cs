@@ -21,7 +21,8 @@ public sealed record UploadTicket(
 /// name. Where clients reach the store, no daemon sees a byte; elsewhere a daemon receives them by a URL of its own.
 /// </summary>
 /// <remarks>
-/// Faults of every method: CredentialRevoked, Unavailable. Another user's upload is NotFound, as is one that never was.
+/// Faults of every method: CredentialRevoked, Unavailable; of those that change something, NotAllowed. Another user's
+/// upload is NotFound, as is one that never was, and one that began at another root than the caller's.
 /// </remarks>
 public sealed partial class DirectUploads(
     Database database, NodeTree tree, Vault vault, IBlobStore store, SpoolFolder spools, UploadLimits limits)
@@ -45,6 +46,7 @@ public sealed partial class DirectUploads(
     /// QuotaExceeded, FileTooLarge, LimitReached, InvalidValue, DigestMismatch (of an empty file).</exception>
     public async Task<UploadTicket> BeginAsync(Caller caller, NewUpload wish, CancellationToken ct)
     {
+        caller.RequireWrite();
         Check(wish);
         if (await NameKnownAsync(caller, wish, ct) is { } named)
             return new(named, [], Puts: null);
@@ -126,7 +128,7 @@ public sealed partial class DirectUploads(
         {
             await JudgeAsync(transaction, caller, places[0], wish, ct);
             var write = new FileWrite { ContentType = wish.ContentType, ModifiedAt = wish.ModifiedAt };
-            var named = await NodeTree.PutFileAsync(transaction, caller, places[0], write, claim, wish.Size, ct);
+            var named = await tree.PutFileAsync(transaction, caller, places[0], write, claim, wish.Size, ct);
             return await UploadTable.AddAsync(
                 transaction, caller, wish, isDirect: false, reserved: 0, named.Node.Etag, ct);
         }, ct);
@@ -134,26 +136,28 @@ public sealed partial class DirectUploads(
     private Task<Upload> ReserveAsync(Caller caller, NewUpload wish, bool isDirect, CancellationToken ct) =>
         tree.WriteAsync(caller, [wish.Path], wish.Conditions, async (transaction, places, _) =>
         {
-            await JudgeAsync(transaction, caller, places[0], wish, ct);
+            var room = await JudgeAsync(transaction, caller, places[0], wish, ct);
             // All of it, also over a file: until then both lie in the store. It also keeps this user's other
             // reservations away, so that the count holds.
-            await UsageTable.ReserveAsync(transaction, caller.UserId, wish.Size, ct);
-            if (await UploadTable.PendingAsync(transaction, caller, ct) >= limits.MaxOpenPerUser)
+            await tree.ReserveAsync(transaction, caller.UserId, wish.Size, ct);
+            var most = room.MaxOpenUploads ?? limits.MaxOpenPerUser;
+            if (await UploadTable.PendingAsync(transaction, caller, ct) >= most)
                 throw new StorageException(StorageFault.LimitReached,
-                    $"{limits.MaxOpenPerUser} uploads are under way or just over. Complete or cancel some; what was "
+                    $"{most} uploads are under way or just over. Complete or cancel some; what was "
                     + "cancelled counts for a few minutes.");
             return await UploadTable.AddAsync(transaction, caller, wish, isDirect, wish.Size, etag: null, ct);
         }, ct);
 
-    private static async Task JudgeAsync(
+    private async Task<Room> JudgeAsync(
         NpgsqlTransaction transaction, Caller caller, Place place, NewUpload wish, CancellationToken ct)
     {
         NodeTree.RequireWritable(place, wish.Conditions);
         var room = await UsageTable.RoomAsync(transaction, caller, ct);
         if (wish.Size > room.MaxFileBytes)
             throw Vault.TooLarge(StorageFault.FileTooLarge);
-        if (place.Node is null && room.FreeNodes < 1)
+        if (place.Node is null && room.FreeNodes < 1 && !tree.FreesTrash)
             throw UsageTable.Exceeded(bytes: 0);
+        return room;
     }
 
     // Requests --------------------------------------------------------------------------------------------------------
@@ -165,6 +169,7 @@ public sealed partial class DirectUploads(
     public async Task<UploadTicket> SignAsync(
         Caller caller, long id, IReadOnlyCollection<int>? numbers, CancellationToken ct)
     {
+        caller.RequireWrite();
         if (numbers is { Count: 0 })
             numbers = null;
         if (numbers?.Count > MaxSignedParts)
@@ -252,6 +257,7 @@ public sealed partial class DirectUploads(
     /// </summary>
     public async Task CancelAsync(Caller caller, long id, CancellationToken ct)
     {
+        caller.RequireWrite();
         if (await table.CancelAsync(caller, id, ct) is not null)
             return;
         if ((await GetAsync(caller, id, ct)).State is UploadState.Completed or UploadState.Verifying)

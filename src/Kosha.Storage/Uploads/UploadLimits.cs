@@ -1,7 +1,7 @@
 namespace Kosha.Storage.Uploads;
 
 /// <summary>What keeps uploads within bounds.</summary>
-/// <param name="MaxOpenPerUser">Uploads that one user may have under way.</param>
+/// <param name="MaxOpenPerUser">Uploads that one user may have under way, unless the plan says how many.</param>
 public sealed record UploadLimits(int MaxOpenPerUser)
 {
     /// <summary>Completions that read the bytes at once, in one process; each is as fast as store and processor.

@@ -1,4 +1,5 @@
 using Kosha.Storage;
+using Kosha.Storage.Accounts;
 using Kosha.Storage.Tree;
 using Kosha.WebDav.Methods;
 using Microsoft.AspNetCore.Http;
@@ -18,6 +19,10 @@ internal sealed class ContentLinks(Vault vault, LinkSigner signer, TimeProvider 
         policy.Applies(request.Http.Request, file.Size, request.Caller.Redirect)
             ? await FindStoreLinkAsync(request.Http.Request, file)
             : null;
+
+    /// <summary>Where to send a download, which follows wherever a link may lead; null: nowhere.</summary>
+    public async ValueTask<Uri?> FindDownloadAsync(HttpRequest request, RedirectMode? own, FileNode file) =>
+        policy.AppliesToDownload(request, file.Size, own) ? await FindStoreLinkAsync(request, file) : null;
 
     /// <summary>An absolute URL, percent-encoded; null for a folder and for a file that cannot be read.</summary>
     public async ValueTask<string?> FindUrlAsync(DavRequest request, FileNode file)

@@ -61,6 +61,16 @@ internal sealed class RedirectPolicy(WebDavOptions options)
         && !Array.Exists(ConditionHeaders, request.Headers.ContainsKey)
         && Follows(request.Headers.UserAgent.ToString(), own ?? options.Redirect);
 
+    /// <summary>
+    /// The same for a download by the API: browsers and programs for HTTP follow. A condition on a validator that the
+    /// store does not know would fail there, and a page of another origin may not read what the store answers.
+    /// </summary>
+    public bool AppliesToDownload(HttpRequest request, long size, RedirectMode? own) => !IsOff(own)
+        && size >= options.RedirectMinBytes
+        && HttpMethods.IsGet(request.Method)
+        && !request.Headers.ContainsKey("Origin")
+        && !Array.Exists(ConditionHeaders, header => header != "Range" && request.Headers.ContainsKey(header));
+
     private static bool Follows(string userAgent, RedirectMode mode)
     {
         var agent = Array.Find(Agents, agent => userAgent.Contains(agent.Mark, StringComparison.OrdinalIgnoreCase));

@@ -35,14 +35,15 @@ public sealed class KoshaWithUploads(TestS3 s3, SharedPostgres postgres) : IAsyn
     }
 
     /// <summary>The files of a new user, and the same user's API.</summary>
-    /// <param name="maxBytes">Of a plan of its own; null: the usual one.</param>
+    /// <param name="maxBytes">Of a plan of its own, which keeps no versions; null: the usual bytes.</param>
     public async Task<(DavClient Drive, ApiClient Api)> NewUserAsync(long? maxBytes = null)
     {
         // By hand: the command would start a program for each.
         var name = $"u{Guid.NewGuid():N}"[..12];
         await SqlAsync($"""
             with plan as (
-                insert into plans (name, max_bytes) values ('{name}', {maxBytes ?? 1L << 33}) returning id
+                insert into plans (name, max_bytes, version_days) values ('{name}', {maxBytes ?? 1L << 33}, 0)
+                returning id
             ), made as (
                 insert into users (username, password_hash, plan_id)
                 select '{name}', a.password_hash, plan.id from users a cross join plan where a.username = 'admin'

@@ -63,13 +63,15 @@ public sealed class StorageFixture(SharedPostgres postgres) : IAsyncLifetime
     public DirectUploads UploadsOn(IBlobStore store, UploadLimits? limits = null) =>
         new(Database, Tree, VaultOn(store), store, Spools, limits ?? new(100));
 
-    /// <summary>A user with a plan of the given limits; null: no limit.</summary>
+    /// <summary>
+    /// A user with a plan of the given limits; null: no limit. It keeps no versions; tests of these change that.
+    /// </summary>
     public async Task<TestUser> NewUserAsync(long? maxBytes = null, long? maxNodes = null, long? maxFileBytes = null)
     {
         var name = $"user{Interlocked.Increment(ref users)}";
         var plan = await SqlAsync<long>($"""
-            insert into plans (name, max_bytes, max_nodes, max_file_bytes)
-            values ('{name}', {Literal(maxBytes)}, {Literal(maxNodes)}, {Literal(maxFileBytes)}) returning id
+            insert into plans (name, max_bytes, max_nodes, max_file_bytes, version_days)
+            values ('{name}', {Literal(maxBytes)}, {Literal(maxNodes)}, {Literal(maxFileBytes)}, 0) returning id
             """);
         var id = await SqlAsync<long>(
             $"insert into users (username, password_hash, plan_id) values ('{name}', '-', {plan}) returning id");
@@ -80,6 +82,18 @@ public sealed class StorageFixture(SharedPostgres postgres) : IAsyncLifetime
         }, CancellationToken.None);
         var stamp = await SqlAsync<Guid>($"select credential_stamp from users where id = {id}");
         return new(this, new Caller(id, stamp), plan);
+    }
+
+    /// <summary>The same user by an app password for one folder, or for all with "".</summary>
+    public async Task<TestUser> LimitAsync(TestUser user, string folder, bool isReadOnly = false)
+    {
+        var (table, hash) = (new AppPasswordTable(Database), RandomNumberGenerator.GetBytes(32));
+        await table.AddAsync(user.Caller, new(Convert.ToHexString(hash), hash)
+        {
+            IsReadOnly = isReadOnly, FolderId = folder.Length == 0 ? null : (await user.GetAsync(folder)).Id,
+        }, CancellationToken.None);
+        var name = await SqlAsync<string>($"select username from users where id = {user.Caller.UserId}");
+        return new(this, (await table.FindAsync(name, hash, CancellationToken.None))!, planId: 0);
     }
 
     private static string Literal(long? number) => number?.ToString(CultureInfo.InvariantCulture) ?? "null";

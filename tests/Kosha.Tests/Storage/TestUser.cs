@@ -32,8 +32,11 @@ public sealed class TestUser(StorageFixture storage, Caller caller, long planId)
     /// <summary>The content as text; null if there is no such file.</summary>
     public async Task<string?> ReadAsync(string path)
     {
-        if (await FindAsync(path) is not { } file)
-            return null;
+        return await FindAsync(path) is { } file ? await TextAsync(file) : null;
+    }
+
+    private async Task<string> TextAsync(FileNode file)
+    {
         await using var stream = await storage.Vault.OpenAsync(file, 0, file.Size, None);
         using var reader = new StreamReader(stream, Encoding.UTF8);
         return await reader.ReadToEndAsync();
@@ -79,6 +82,22 @@ public sealed class TestUser(StorageFixture storage, Caller caller, long planId)
 
     public async Task<IReadOnlyList<NodeLock>> LocksOnAsync(string path) =>
         (await storage.Tree.FindWithLocksAsync(caller, At(path), None)).Locks;
+
+    /// <summary>What a file held before, the newest first.</summary>
+    public async Task<IReadOnlyList<FileVersion>> VersionsAsync(string path) =>
+        await storage.Tree.VersionsAsync(caller, (await GetAsync(path)).Id, None);
+
+    /// <summary>Contents of a file's versions, the newest first.</summary>
+    public async Task<string[]> OldContentsAsync(string path)
+    {
+        var contents = new List<string>();
+        foreach (var version in await VersionsAsync(path))
+        {
+            var file = await storage.Tree.FindVersionAsync(caller, version.NodeId, version.Id, None);
+            contents.Add(await TextAsync(file!));
+        }
+        return [.. contents];
+    }
 
     /// <summary>Conditions that submit lock tokens and demand nothing.</summary>
     public static WriteConditions With(params Guid[] tokens) => new() { LockTokens = tokens };

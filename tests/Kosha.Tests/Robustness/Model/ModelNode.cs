@@ -4,7 +4,11 @@ using System.Text;
 namespace Kosha.Tests.Robustness.Model;
 
 /// <summary>A write lock as the model keeps it.</summary>
-public sealed record ModelLock(string Token, bool IsExclusive, bool IsDeep);
+/// <param name="Since">The model's time when it was taken.</param>
+public sealed record ModelLock(string Token, bool IsExclusive, bool IsDeep, int Since);
+
+/// <summary>A content that a file had before, and the model's time when it was written over.</summary>
+public sealed record ModelVersion(int At, int Size);
 
 /// <summary>A file or folder of the model; never changed, only replaced.</summary>
 public sealed record ModelNode(bool IsFolder)
@@ -19,6 +23,9 @@ public sealed record ModelNode(bool IsFolder)
     public string? Property { get; init; }
 
     public ImmutableList<ModelLock> Locks { get; init; } = [];
+
+    /// <summary>The oldest first.</summary>
+    public ImmutableList<ModelVersion> Versions { get; init; } = [];
 
     public ImmutableSortedDictionary<string, ModelNode> Children { get; init; } =
         ImmutableSortedDictionary.Create<string, ModelNode>(StringComparer.Ordinal);
@@ -47,12 +54,15 @@ public sealed record ModelNode(bool IsFolder)
 
     public ModelNode WithoutLocks() => Map(node => node with { Locks = [] });
 
+    /// <summary>As a copy is: without what hangs on the node alone.</summary>
+    public ModelNode Copied() => Map(node => node with { Locks = [], Versions = [] });
+
     public ModelNode WithoutLock(string token) => Map(node => node with
     {
         Locks = node.Locks.RemoveAll(one => one.Token == token),
     });
 
-    /// <summary>Everything about the tree, in one text.</summary>
+    /// <summary>Everything that answers tell about the tree, in one text.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();
@@ -66,7 +76,7 @@ public sealed record ModelNode(bool IsFolder)
         if (Property is not null)
             text.Append(" p=").Append(Property);
         foreach (var held in Locks.OrderBy(one => one.Token, StringComparer.Ordinal))
-            text.Append(' ').Append(held);
+            text.Append(' ').Append(held with { Since = 0 });
         text.Append('\n');
         foreach (var (name, child) in Children)
             child.Write(text, $"{path}/{name}");

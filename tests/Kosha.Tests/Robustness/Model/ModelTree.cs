@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Kosha.Tests.Robustness.Model;
 
 /// <summary>
@@ -5,12 +7,14 @@ namespace Kosha.Tests.Robustness.Model;
 /// its answer and says what the drive is afterwards, or that it cannot have answered so.
 /// </summary>
 /// <param name="Root">The tree.</param>
-/// <param name="Bytes">What the user is charged, the trash included.</param>
-public sealed partial record ModelTree(ModelNode Root, long Bytes)
+/// <param name="Bytes">What the user is charged, trash and versions included.</param>
+/// <param name="Clock">Rises with every change.</param>
+public sealed partial record ModelTree(ModelNode Root, long Bytes, int Clock)
 {
     private const int MaxLocksPerNode = 32;
+    private const int MaxVersions = 100;
 
-    public static readonly ModelTree Empty = new(ModelNode.EmptyFolder, 0);
+    public static readonly ModelTree Empty = new(ModelNode.EmptyFolder, 0, 0);
 
     private ModelPlace At(string path) => ModelPlace.Of(Root, ModelOperation.Split(path));
 
@@ -76,8 +80,10 @@ public sealed partial record ModelTree(ModelNode Root, long Bytes)
         switch (op.Method)
         {
             case "PUT":
-                var file = (node ?? new(IsFolder: false)) with { Content = op.Body, Etag = answer.Etag };
-                return (node is null ? 201 : 204, With(op.Path, file, op.Body.Length - (node?.Content.Length ?? 0)));
+                var file = new ModelNode(IsFolder: false) { Content = op.Body, Etag = answer.Etag };
+                return node is null
+                    ? (201, With(op.Path, file, op.Body.Length))
+                    : (204, Overwrite(op, op.Path, file with { Property = node.Property }, op.Body.Length));
             case "MKCOL":
                 return (201, With(op.Path, ModelNode.EmptyFolder, 0));
             case "DELETE":
@@ -90,7 +96,7 @@ public sealed partial record ModelTree(ModelNode Root, long Bytes)
                 return (At(op.Target).Node is null ? 201 : 204, Move(op, node!));
             case "LOCK":
                 var locked = node ?? new(IsFolder: false) { Etag = "?" + answer.Token };
-                var held = new ModelLock(answer.Token, op.IsExclusive, op.IsDeep && locked.IsFolder);
+                var held = new ModelLock(answer.Token, op.IsExclusive, op.IsDeep && locked.IsFolder, Clock);
                 return (node is null ? 201 : 200, With(op.Path, locked with { Locks = locked.Locks.Add(held) }, 0));
             default:
                 return (204, this with { Root = Root.WithoutLock(op.Token!) });
@@ -98,15 +104,35 @@ public sealed partial record ModelTree(ModelNode Root, long Bytes)
     }
 
     private ModelTree With(string path, ModelNode? node, long bytes) =>
-        new(Root.With(ModelOperation.Split(path), node), Bytes + bytes);
+        new(Root.With(ModelOperation.Split(path), node), Bytes + bytes, Clock + 1);
 
-    // A file that takes a file's place leaves the locks of the place; anything else arrives without any.
+    /// <summary>
+    /// A content takes a file's place, with the versions that it brings; the old one becomes a version unless one was
+    /// kept under the writer's lock already.
+    /// </summary>
+    private ModelTree Overwrite(ModelOperation op, string path, ModelNode file, int bytes)
+    {
+        var place = At(path);
+        var old = place.Node!;
+        var since = place.Covering.Where(held => held.Token == op.Token).Select(held => (int?)held.Since).Min();
+        var isKept = old.Content.Length > 0 && old.Content != file.Content
+            && !old.Versions.Exists(version => version.At >= since);
+        var all = old.Versions.AddRange(isKept ? [new(Clock, old.Content.Length)] : []).AddRange(file.Versions)
+            .OrderByDescending(version => version.At).ToList();
+        var versions = all.Take(MaxVersions).Reverse().ToImmutableList();
+        var changed = versions.Sum(version => version.Size) - old.Versions.Sum(version => version.Size)
+            - file.Versions.Sum(version => version.Size);
+        return With(path, file with { Locks = old.Locks, Versions = versions },
+            bytes - old.Content.Length + changed);
+    }
+
+    // A file that takes a file's place leaves what hangs on the place; anything else arrives without locks.
     private ModelTree Copy(ModelOperation op, ModelNode node)
     {
         var target = At(op.Target).Node;
         if (!node.IsFolder && target is { IsFolder: false })
-            return With(op.Target, node with { Locks = target.Locks }, node.Content.Length - target.Content.Length);
-        var copy = (op.IsDeep ? node : node with { Children = ModelNode.EmptyFolder.Children }).WithoutLocks();
+            return Overwrite(op, op.Target, node.Copied(), node.Content.Length);
+        var copy = (op.IsDeep ? node : node with { Children = ModelNode.EmptyFolder.Children }).Copied();
         return With(op.Target, copy, copy.All.Sum(one => (long)one.Content.Length));
     }
 
@@ -115,7 +141,7 @@ public sealed partial record ModelTree(ModelNode Root, long Bytes)
         var target = At(op.Target).Node;
         var taken = With(op.Path, node: null, 0);
         return !node.IsFolder && target is { IsFolder: false }
-            ? taken.With(op.Target, node with { Locks = target.Locks }, -target.Content.Length)
+            ? taken.Overwrite(op, op.Target, node, 0)
             : taken.With(op.Target, node.WithoutLocks(), 0);
     }
 }

@@ -64,10 +64,12 @@ public sealed class SweepTests(SharedPostgres postgres) : StorageTest(postgres)
     public async Task Every_foreign_key_to_blobs_counts_as_a_name_and_none_deletes()
     {
         var keys = await Storage.SqlAsync<string>("""
-            select string_agg(conrelid::regclass || ' ' || confdeltype::text, ',') from pg_constraint
+            select string_agg(conrelid::regclass || ' ' || confdeltype::text, ',' order by conrelid::regclass::text)
+            from pg_constraint
             where confrelid = 'blobs'::regclass
             """);
-        Assert.Equal("file_nodes a", keys);
+        Assert.Equal("file_nodes a,versions a", keys);
+        Assert.Contains("from versions v where v.blob_id = b.id ", BlobTable.IsNamed, StringComparison.Ordinal);
         Assert.Contains("from file_nodes n where n.blob_id = b.id ", BlobTable.IsNamed, StringComparison.Ordinal);
     }
 
