@@ -1,0 +1,120 @@
+using System.Globalization;
+
+namespace Kosha.Tests.Api;
+
+/// <summary>What the owner has, for calls that name it.</summary>
+public sealed record Belongings
+{
+    public required long Folder { get; init; }
+
+    public required long File { get; init; }
+
+    public required long Version { get; init; }
+
+    public required long Trashed { get; init; }
+
+    public required long Upload { get; init; }
+
+    public required long Session { get; init; }
+
+    public required long Profile { get; init; }
+
+    public required long AppPassword { get; init; }
+}
+
+/// <summary>A call of one endpoint that names what is the owner's, if it names anything.</summary>
+/// <param name="Path">Below /api/.</param>
+/// <param name="Body">JSON; null: none.</param>
+/// <param name="NamesOwn">Others are told that there is no such thing.</param>
+/// <param name="NeedsAllFiles">An app password for one folder does not reach it.</param>
+public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn = false, bool NeedsAllFiles = false)
+{
+    private const string Nobody = """{"username":"nobody","password":""}""";
+
+    /// <summary>By method and route, as the routing table has them: every endpoint has one.</summary>
+    public static Dictionary<string, AccessCase> All(Belongings own) => new(StringComparer.Ordinal)
+    {
+        ["POST /api/session"] = new("session", "{}"),
+        ["GET /api/session"] = new("session"),
+        ["DELETE /api/session"] = new("session"),
+        ["GET /api/sessions"] = new("sessions"),
+        ["DELETE /api/sessions"] = new("sessions"),
+        ["DELETE /api/sessions/{id:long}"] = Own($"sessions/{own.Session}"),
+        ["POST /api/register"] = new("register", Nobody),
+
+        ["GET /api/account"] = new("account"),
+        ["PATCH /api/account"] = new("account", """{"email":"not an address"}"""),
+        ["PUT /api/account/password"] = new("account/password", """{"current":"wrong","new":"short"}"""),
+        ["DELETE /api/account"] = new("account", "{}"),
+        ["POST /api/account/two-factor"] = new("account/two-factor", "{}"),
+        ["POST /api/account/two-factor/confirm"] = new("account/two-factor/confirm", "{}"),
+        ["POST /api/account/two-factor/recovery-codes"] = new("account/two-factor/recovery-codes", "{}"),
+        ["DELETE /api/account/two-factor"] = new("account/two-factor", "{}"),
+        ["GET /api/app-passwords"] = new("app-passwords"),
+        ["POST /api/app-passwords"] = new("app-passwords", """{"label":""}"""),
+        ["DELETE /api/app-passwords/{id:long}"] = Own($"app-passwords/{own.AppPassword}"),
+        ["GET /api/usage"] = new("usage"),
+
+        ["GET /api/nodes"] = new("nodes"),
+        ["GET /api/nodes/{id:long}"] = Own($"nodes/{own.File}"),
+        ["GET /api/nodes/{id:long}/children"] = Own($"nodes/{own.Folder}/children"),
+        ["GET /api/nodes/{id:long}/breadcrumb"] = Own($"nodes/{own.File}/breadcrumb"),
+        ["GET /api/nodes/{id:long}/content"] = Own($"nodes/{own.File}/content"),
+        ["GET /api/nodes/{id:long}/versions"] = Own($"nodes/{own.File}/versions"),
+        ["GET /api/nodes/{id:long}/versions/{versionId:long}/content"] =
+            Own($"nodes/{own.File}/versions/{own.Version}/content"),
+        ["GET /api/zip"] = Own($"zip?ids={own.Folder}"),
+        ["GET /api/favorites"] = new("favorites"),
+        ["GET /api/recent"] = new("recent"),
+        ["POST /api/nodes/{id:long}/folders"] = Own($"nodes/{own.Folder}/folders", """{"name":"made"}"""),
+        ["PATCH /api/nodes/{id:long}"] = Own($"nodes/{own.File}", """{"isFavorite":true}"""),
+        ["POST /api/nodes/move"] = Own("nodes/move", Put(own.File, own.Folder)),
+        ["POST /api/nodes/copy"] = Own("nodes/copy", Put(own.File, own.Folder)),
+        ["POST /api/nodes/{id:long}/versions/{versionId:long}/restore"] =
+            Own($"nodes/{own.File}/versions/{own.Version}/restore"),
+        ["DELETE /api/nodes/{id:long}/versions/{versionId:long}"] = Own($"nodes/{own.File}/versions/{own.Version}"),
+        ["POST /api/nodes/trash"] = Own("nodes/trash", Ids(own.File)),
+
+        ["GET /api/trash"] = new("trash", NeedsAllFiles: true),
+        ["POST /api/trash/restore"] = Trash("trash/restore", Ids(own.Trashed)),
+        ["POST /api/trash/delete"] = Trash("trash/delete", Ids(own.Trashed)),
+        ["DELETE /api/trash"] = new("trash", NeedsAllFiles: true),
+
+        ["GET /api/search"] = new("search?q=file"),
+        ["GET /api/search-profiles"] = new("search-profiles"),
+        ["POST /api/search-profiles"] = new("search-profiles", """{"name":""}"""),
+        ["GET /api/search-profiles/{id:long}"] = Own($"search-profiles/{own.Profile}"),
+        ["GET /api/search-profiles/{id:long}/hits"] = Own($"search-profiles/{own.Profile}/hits"),
+        ["PUT /api/search-profiles/{id:long}"] = Own($"search-profiles/{own.Profile}", """{"name":"kept"}"""),
+        ["DELETE /api/search-profiles/{id:long}"] = Own($"search-profiles/{own.Profile}"),
+
+        ["POST /api/uploads"] = new("uploads", "{}"),
+        ["GET /api/uploads"] = new("uploads"),
+        ["GET /api/uploads/{id:long}"] = Own($"uploads/{own.Upload}"),
+        ["POST /api/uploads/{id:long}/parts"] = Own($"uploads/{own.Upload}/parts"),
+        ["POST /api/uploads/{id:long}/complete"] = Own($"uploads/{own.Upload}/complete"),
+        ["DELETE /api/uploads/{id:long}"] = Own($"uploads/{own.Upload}"),
+
+        ["GET /api/admin/users"] = new("admin/users"),
+        ["POST /api/admin/users"] = new("admin/users", Nobody),
+        ["GET /api/admin/users/{id:long}"] = new("admin/users/1"),
+        ["PATCH /api/admin/users/{id:long}"] = new("admin/users/1", "{}"),
+        ["DELETE /api/admin/users/{id:long}"] = new("admin/users/1"),
+        ["GET /api/admin/invites"] = new("admin/invites"),
+        ["POST /api/admin/invites"] = new("admin/invites", """{"days":-1}"""),
+        ["DELETE /api/admin/invites/{id:long}"] = new("admin/invites/1"),
+        ["GET /api/admin/plans"] = new("admin/plans"),
+        ["POST /api/admin/plans"] = new("admin/plans", """{"name":""}"""),
+        ["PATCH /api/admin/plans/{id:long}"] = new("admin/plans/1", """{"limits":{"maxBytes":-1}}"""),
+        ["DELETE /api/admin/plans/{id:long}"] = new("admin/plans/1"),
+    };
+
+    private static AccessCase Own(string path, string? body = null) => new(path, body, NamesOwn: true);
+
+    private static AccessCase Trash(string path, string body) => new(path, body, NamesOwn: true, NeedsAllFiles: true);
+
+    private static string Ids(long id) => string.Create(CultureInfo.InvariantCulture, $$"""{"ids":[{{id}}]}""");
+
+    private static string Put(long id, long parentId) => string.Create(
+        CultureInfo.InvariantCulture, $$"""{"ids":[{{id}}],"parentId":{{parentId}},"onConflict":"rename"}""");
+}
