@@ -17,6 +17,19 @@ public enum LogFormat
     Json,
 }
 
+/// <summary>Who may make an account of his own.</summary>
+public enum RegistrationMode
+{
+    /// <summary>Nobody: administrators make them.</summary>
+    Closed,
+
+    /// <summary>Who has an invite.</summary>
+    Invite,
+
+    /// <summary>Everybody who reaches the server.</summary>
+    Open,
+}
+
 /// <summary>
 /// Every setting of the daemon, typed, checked and with its default. Sources, later over earlier: these defaults,
 /// /etc/kosha/kosha.json, the environment (DATABASE_URL, then KOSHA_Http__Listen), the command line (--Http:Listen=…).
@@ -77,6 +90,8 @@ public sealed partial class KoshaOptions
     /// <summary>Null: the one in the data folder, which is made if it is not there.</summary>
     public string? SecurityMasterKeyFile { get; }
 
+    public RegistrationMode AccountsRegistration { get; }
+
     /// <summary>Of the first administrator; null: a random one.</summary>
     public string? AdminPassword { get; }
 
@@ -132,6 +147,8 @@ public sealed partial class KoshaOptions
         UploadsMaxOpenPerUser = (int)reader.Number("Uploads:MaxOpenPerUser", 100, 1, 10_000);
         TrashFreeForWrites = reader.Flag("Trash:FreeForWrites", false);
         SecurityMasterKeyFile = ReadMasterKeyFile(reader);
+        AccountsRegistration = reader.Choice("Accounts:Registration", RegistrationMode.Closed,
+            ("closed", RegistrationMode.Closed), ("invite", RegistrationMode.Invite), ("open", RegistrationMode.Open));
         AdminPassword = ReadAdminPassword(reader);
         WebDavInfiniteDepth = reader.Flag("WebDav:InfiniteDepth", false);
         LogLevel = reader.Choice("Log:Level", LogEventLevel.Information, ("debug", LogEventLevel.Debug),

@@ -66,24 +66,30 @@ public static class WebDavEndpoints
             ["OPTIONS"] = Options.AnswerAsync,
             ["GET"] = Bind(new Get(tree, vault, links).AnswerAsync),
             ["HEAD"] = Bind(new Get(tree, vault, links).AnswerAsync),
-            ["PUT"] = Bind(new Put(vault, locks, time, logger).AnswerAsync),
-            ["DELETE"] = Bind(new Delete(tree).AnswerAsync),
-            ["MKCOL"] = Bind(new MkCol(tree).AnswerAsync),
-            ["COPY"] = Bind(new Copy(tree).AnswerAsync),
-            ["MOVE"] = Bind(new Move(tree).AnswerAsync),
+            ["PUT"] = BindWrite(new Put(vault, locks, time, logger).AnswerAsync),
+            ["DELETE"] = BindWrite(new Delete(tree).AnswerAsync),
+            ["MKCOL"] = BindWrite(new MkCol(tree).AnswerAsync),
+            ["COPY"] = BindWrite(new Copy(tree).AnswerAsync),
+            ["MOVE"] = BindWrite(new Move(tree).AnswerAsync),
             ["PROPFIND"] = Bind(new PropFind(tree, locks, usage, links, time, options).AnswerAsync),
-            ["PROPPATCH"] = Bind(new PropPatch(tree).AnswerAsync),
-            ["LOCK"] = Bind(new Methods.Lock(locks, time).AnswerAsync),
-            ["UNLOCK"] = Bind(new Unlock(locks).AnswerAsync),
+            ["PROPPATCH"] = BindWrite(new PropPatch(tree).AnswerAsync),
+            ["LOCK"] = BindWrite(new Methods.Lock(locks, time).AnswerAsync),
+            ["UNLOCK"] = BindWrite(new Unlock(locks).AnswerAsync),
         }.ToFrozenDictionary(StringComparer.Ordinal);
 
         RequestDelegate Bind(Func<DavRequest, Task> answer) => async http =>
+            await answer(await MatchCaseAsync(tree, DavRequest.Read(http, CallerOf(http), options)));
+
+        // Here, too, because some read a body before they come to the tree.
+        RequestDelegate BindWrite(Func<DavRequest, Task> answer) => http =>
         {
-            var caller = http.Features.Get<Caller>()
-                ?? throw new StorageException(StorageFault.CredentialRevoked, "Sign in first.");
-            await answer(await MatchCaseAsync(tree, DavRequest.Read(http, caller, options)));
+            CallerOf(http).RequireWrite();
+            return Bind(answer)(http);
         };
     }
+
+    private static Caller CallerOf(HttpContext http) => http.Features.Get<Caller>()
+        ?? throw new StorageException(StorageFault.CredentialRevoked, "Sign in first.");
 
     /// <summary>Explorer knows no case: it gets the only match where the exact name is not there.</summary>
     private static async ValueTask<DavRequest> MatchCaseAsync(NodeTree tree, DavRequest request)

@@ -9,7 +9,8 @@ internal enum ApiAccess
     /// <summary>Also who is not signed in.</summary>
     Anyone,
 
-    /// <summary>Whoever reaches the user's files, also by an app password.</summary>
+    /// <summary>Whoever reaches the user's files, also by an app password; one that only reads by GET and HEAD.
+    /// </summary>
     Files,
 
     /// <summary>The user's own password or a session; app passwords reach files alone.</summary>
@@ -36,6 +37,8 @@ internal sealed class ApiAccessCheck(RequestDelegate next, SessionTable sessions
         if (access == ApiAccess.Anyone)
             return;
         var caller = ApiCaller.Of(context);
+        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+            caller.RequireWrite();
         if (access != ApiAccess.Files && caller.AppPasswordId is not null)
             throw new StorageException(StorageFault.NotAllowed, "An app password reaches files, and not the account.");
         if (access == ApiAccess.Admin && !(await sessions.IdentityAsync(caller, context.RequestAborted)).IsAdmin)

@@ -74,6 +74,18 @@ public sealed record ApiProblem(string Type, string Title, int Status, string De
         return new(Prefix + name, title, status, detail ?? title + ".");
     }
 
+    /// <summary>What was asked for once more of who is signed in already.</summary>
+    /// <param name="what">"password" or "code".</param>
+    internal static ApiProblem Wrong(string what) =>
+        new($"{Prefix}wrong-{what}", $"The {what} is wrong", 403, $"This {what} is not the right one.");
+
+    /// <summary>The password was right; the same call is to be made once more with a code.</summary>
+    internal static readonly ApiProblem TwoFactorRequired = new(
+        Prefix + "two-factor-required", "A code is needed", 401,
+        "The password is right. Send it once more with a code of the authenticator, or a recovery code.");
+
+    internal IResult ToResult() => Results.Json(this, options: null, MediaType, Status);
+
     internal async Task WriteAsync(HttpContext context)
     {
         context.Response.StatusCode = Status;

@@ -34,6 +34,7 @@ internal static class ApiSetup
         services.AddSingleton<PlanEndpoints>();
         services.AddSingleton<NodeEndpoints>();
         services.AddSingleton<NodeWriteEndpoints>();
+        services.AddAccounts();
         services.AddOpenApi(Document, document =>
         {
             document.ShouldInclude = described =>
@@ -52,6 +53,7 @@ internal static class ApiSetup
         PlanEndpoints.Map(routes);
         NodeEndpoints.Map(routes);
         NodeWriteEndpoints.Map(routes);
+        routes.MapAccounts();
         UploadLinks.Map(routes);
         routes.MapOpenApi("/openapi/{documentName}.json");
     }

@@ -11,6 +11,10 @@ public sealed record BeginSession
     [Description("The account's own; an app password is not taken here.")]
     public required string Password { get; init; }
 
+    [Description("With two-factor sign-in: six digits of the authenticator, or a recovery code. Left out, the answer "
+        + "to a right password is 401 two-factor-required.")]
+    public string? Code { get; init; }
+
     [Description("Stay signed in when the browser is closed, for 30 days after the last use.")]
     public bool Remember { get; init; }
 }

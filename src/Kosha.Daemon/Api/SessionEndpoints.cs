@@ -34,7 +34,7 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
     {
         var address = ClientAddress.Of(http.Connection.RemoteIpAddress);
         var result = BasicCredential.Of(body.Username, body.Password) is { } credential
-            ? await signIn.VerifyAccountAsync(credential, address, http.RequestAborted)
+            ? await signIn.VerifyAccountAsync(credential, body.Code, address, http.RequestAborted)
             : SignInResult.Refused;
         if (result.Caller is not { } verified)
             return Refusal(http.Response, result);
@@ -48,9 +48,10 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
 
     private static IResult Refusal(HttpResponse response, SignInResult refused)
     {
+        if (refused.AwaitsCode is not null)
+            return ApiProblem.TwoFactorRequired.ToResult();
         var (status, message) = SignInAnswers.Of(response, refused);
-        var problem = ApiProblem.Of(status, message);
-        return Results.Json(problem, options: null, ApiProblem.MediaType, status);
+        return ApiProblem.Of(status, message).ToResult();
     }
 
     private static string? AgentOf(HttpRequest request)

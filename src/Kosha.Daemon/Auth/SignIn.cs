@@ -15,25 +15,35 @@ namespace Kosha.Daemon.Auth;
 internal sealed record SignInResult(Caller? Caller, TimeSpan? RetryAfter = null, bool IsBusy = false)
 {
     public static readonly SignInResult Refused = new(Caller: null);
+
+    /// <summary>
+    /// The password was right, and is not enough: whoever this is has to show a code. <see cref="Caller"/> is null.
+    /// </summary>
+    public Caller? AwaitsCode { get; init; }
 }
 
 /// <summary>
 /// Verifies a name and a password or app password. Failures are counted for each client address, and for each name at
 /// an address; beyond the limit nothing is verified until the window has passed. A credential that is remembered is
-/// outside all limits.
+/// outside all limits. With two-factor sign-in the account's own password is no credential for Basic.
 /// </summary>
 internal sealed class SignIn(
-    UserTable users, AppPasswordTable appPasswords, SignInFailures failures, CredentialCache cache)
+    UserTable users, AppPasswordTable appPasswords, SignInFailures failures, CredentialCache cache, SecondFactor codes)
     : IDisposable
 {
     public const int FailuresByNameAndAddress = 10;
     public const int FailuresByAddress = 100;
+
+    /// <summary>Wrong codes of one user, from wherever: a code is short, and who guesses it knows the password.
+    /// </summary>
+    public const int FailuresByCodes = 100;
 
     /// <summary>Two saturate a small machine; each waits for at most about two seconds.</summary>
     private const int ParallelVerifies = 2;
     private const int WaitingVerifies = 32;
 
     private static readonly int[] Limits = [FailuresByNameAndAddress, FailuresByAddress];
+    private static readonly int[] CodeLimits = [.. Limits, FailuresByCodes];
     private static readonly TimeSpan BusyRetry = TimeSpan.FromSeconds(3);
 
     private readonly SemaphoreSlim verifies = new(ParallelVerifies);
@@ -91,6 +101,41 @@ internal sealed class SignIn(
         return await VerifyAccountAsync(credential, address, ct);
     }
 
+    /// <summary>
+    /// Signs in by the account's own password and, where the account has two-factor sign-in, a code.
+    /// </summary>
+    /// <param name="credential">The name and the password.</param>
+    /// <param name="code">Of an authenticator, or a recovery code; null: none was given.</param>
+    /// <param name="address">The client's; see <see cref="ClientAddress"/>.</param>
+    /// <param name="ct">Ends it.</param>
+    public async Task<SignInResult> VerifyAccountAsync(
+        BasicCredential credential, string? code, string address, CancellationToken ct)
+    {
+        var result = await VerifyAccountAsync(credential, address, ct);
+        return result.AwaitsCode is { } caller && code is not null
+            ? await VerifyCodeAsync(caller, code, address, ct)
+            : result;
+    }
+
+    /// <summary>Verifies a code of somebody whose password, or session, is verified. It is good once.</summary>
+    public async Task<SignInResult> VerifyCodeAsync(Caller caller, string code, string address, CancellationToken ct)
+    {
+        string[] subjects =
+        [
+            SubjectOf(caller.UserId, address), address,
+            string.Create(CultureInfo.InvariantCulture, $"codes of user {caller.UserId}"),
+        ];
+        if (await failures.WaitAsync(subjects, CodeLimits, ct) is { } wait)
+            return new(Caller: null, wait);
+        if (!await codes.TakeAsync(caller.UserId, code, ct))
+        {
+            await failures.CountAsync(subjects, ct);
+            return SignInResult.Refused;
+        }
+        await failures.ForgetAsync(subjects[0], ct);
+        return new(caller);
+    }
+
     /// <summary>Verifies the account's own password alone, and remembers nothing.</summary>
     public async Task<SignInResult> VerifyAccountAsync(
         BasicCredential credential, string address, CancellationToken ct)
@@ -139,8 +184,12 @@ internal sealed class SignIn(
             await failures.CountAsync(subjects, ct);
             return SignInResult.Refused;
         }
+        var caller = new Caller(stored!.UserId, stored.CredentialStamp);
+        // What was counted is forgotten with the code, or whoever knows the password could guess on.
+        if (stored.HasTwoFactor)
+            return SignInResult.Refused with { AwaitsCode = caller };
         await failures.ForgetAsync(subjects[0], ct);
-        return new(new Caller(stored!.UserId, stored.CredentialStamp));
+        return new(caller);
     }
 
     // One count for a user, however the name is written. The name of nobody is hashed, because people type passwords
@@ -148,8 +197,11 @@ internal sealed class SignIn(
     private static string SubjectOf(StoredPassword? stored, string name, string address)
     {
         if (stored is not null)
-            return string.Create(CultureInfo.InvariantCulture, $"user {stored.UserId}@{address}");
+            return SubjectOf(stored.UserId, address);
         var folded = Encoding.UTF8.GetBytes(name.ToUpperInvariant());
         return $"{Convert.ToBase64String(SHA256.HashData(folded))}@{address}";
     }
+
+    private static string SubjectOf(long userId, string address) =>
+        string.Create(CultureInfo.InvariantCulture, $"user {userId}@{address}");
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Kosha.Daemon.Auth;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Tree;
 
 namespace Kosha.Daemon.Cli;
 
@@ -28,15 +29,30 @@ internal static class AppPasswordCommands
             Description = "Whether this device may be sent to S3 for bytes; without it as 'Blobs:Redirect' says.",
         };
         redirect.AcceptOnlyFromAmong([.. RedirectModes.Names.Select(mode => mode.Name)]);
-        var command = new Command("add", "Make an app password and print it, once.") { user, name, redirect };
+        var readOnly = new Option<bool>("--read-only") { Description = "It reads, and changes nothing." };
+        var folder = new Option<string?>("--folder")
+        {
+            Description = "The folder that is / for it, and beyond which it reaches nothing, such as /Photos/2026.",
+        };
+        var command = new Command("add", "Make an app password and print it, once.")
+        {
+            user, name, redirect, readOnly, folder,
+        };
         command.SetAction((parsed, _) => line.RunAsync("kosha app-password add", async (installation, ct) =>
         {
             var secret = AppPasswordSecret.New();
             RedirectMode? mode = parsed.GetValue(redirect) is { } given
                 ? RedirectModes.Names.First(mode => mode.Name == given).Value
                 : null;
-            await new AppPasswordTable(installation.Database).AddAsync(parsed.GetRequiredValue(user),
-                parsed.GetRequiredValue(name), AppPasswordSecret.HashOfNew(secret), mode, ct);
+            var wish = new NewAppPassword(parsed.GetRequiredValue(name), AppPasswordSecret.HashOfNew(secret))
+            {
+                Redirect = mode,
+                IsReadOnly = parsed.GetValue(readOnly),
+                Folder = parsed.GetValue(folder) is { } path
+                    ? NodePath.FromNames(path.Split('/', StringSplitOptions.RemoveEmptyEntries))
+                    : null,
+            };
+            await new AppPasswordTable(installation.Database).AddAsync(parsed.GetRequiredValue(user), wish, ct);
             await Console.Out.WriteLineAsync(secret);
         }));
         return command;
@@ -49,10 +65,12 @@ internal static class AppPasswordCommands
         command.SetAction((parsed, _) => line.RunAsync("kosha app-password list", async (installation, ct) =>
         {
             var rows = await new AppPasswordTable(installation.Database).ListAsync(parsed.GetRequiredValue(user), ct);
-            TextTable.Write(Console.Out, ["ID", "NAME", "CREATED", "LAST USED", "REDIRECT"], rows.Select(row => new[]
+            string[] heads = ["ID", "NAME", "CREATED", "LAST USED", "REDIRECT", "MAY", "FOLDER"];
+            TextTable.Write(Console.Out, heads, rows.Select(row => new[]
             {
                 row.Id.ToString(CultureInfo.InvariantCulture), row.Label, Date(row.CreatedAt), Date(row.LastUsedAt),
-                row.Redirect ?? "as set",
+                row.Redirect ?? "as set", row.IsReadOnly ? "read" : "read, write",
+                row.FolderId is null ? "/" : row.Folder ?? "in the trash",
             }));
         }));
         return command;

@@ -18,6 +18,9 @@ internal static class UserCommands
         command.Subcommands.Add(
             SetEnabled(line, "disable", "Let a user sign in nowhere. The files stay.", enabled: false));
         command.Subcommands.Add(SetEnabled(line, "enable", "Let a disabled user sign in again.", enabled: true));
+        command.Subcommands.Add(Role(line));
+        command.Subcommands.Add(TwoFactorOff(line));
+        command.Subcommands.Add(Delete(line));
         return command;
     }
 
@@ -65,8 +68,9 @@ internal static class UserCommands
         return command;
     }
 
-    private static string State(UserRow user) =>
-        user.DisabledAt is { } since ? $"disabled since {since:yyyy-MM-dd}" : "active";
+    private static string State(UserRow user) => user.DeletingAt is not null
+        ? "being deleted"
+        : user.DisabledAt is { } since ? $"disabled since {since:yyyy-MM-dd}" : "active";
 
     private static Command Passwd(CommandLine line)
     {
@@ -90,8 +94,11 @@ internal static class UserCommands
         var plan = new Argument<string>("PLAN") { Description = "As 'kosha plan list' names it." };
         var command = new Command(
             "plan", "Give a user another plan, at once. What exceeds it stays; new writes are refused.") { name, plan };
-        command.SetAction((parsed, _) => line.RunAsync("kosha user plan", (installation, ct) =>
-            installation.Users.SetPlanAsync(parsed.GetRequiredValue(name), parsed.GetRequiredValue(plan), ct)));
+        command.SetAction((parsed, _) => line.RunAsync("kosha user plan", async (installation, ct) =>
+        {
+            var id = await installation.Users.IdAsync(parsed.GetRequiredValue(name), ct);
+            await installation.Users.ChangeAsync(id, new() { Plan = parsed.GetRequiredValue(plan) }, ct);
+        }));
         return command;
     }
 
@@ -102,6 +109,62 @@ internal static class UserCommands
         command.SetAction((parsed, _) => line.RunAsync($"kosha user {verb}", (installation, ct) =>
             installation.Users.SetEnabledAsync(parsed.GetRequiredValue(name), enabled, ct)));
         return command;
+    }
+
+    private static Command Role(CommandLine line)
+    {
+        var name = Name();
+        var role = new Argument<string>("ROLE") { Description = "'admin' or 'user'." };
+        role.AcceptOnlyFromAmong("admin", "user");
+        var command = new Command("role", "Make a user an administrator, or no more one.") { name, role };
+        command.SetAction((parsed, _) => line.RunAsync("kosha user role", async (installation, ct) =>
+            await installation.Users.ChangeAsync(
+                await installation.Users.IdAsync(parsed.GetRequiredValue(name), ct),
+                new UserChanges { IsAdmin = parsed.GetRequiredValue(role) == "admin" }, ct)));
+        return command;
+    }
+
+    private static Command TwoFactorOff(CommandLine line)
+    {
+        var name = Name();
+        var command = new Command(
+            "two-factor-off", "Let a user who has lost the authenticator sign in by password alone.") { name };
+        command.SetAction((parsed, _) => line.RunAsync("kosha user two-factor-off", async (installation, ct) =>
+        {
+            if (!await new TwoFactorTable(installation.Database).EndAsync(parsed.GetRequiredValue(name), ct))
+                throw new OperatorException("There is no such user, or two-factor sign-in is not on.");
+        }));
+        return command;
+    }
+
+    private static Command Delete(CommandLine line)
+    {
+        var name = Name();
+        var yes = new Option<bool>("--yes") { Description = "Do not ask." };
+        var command = new Command(
+            "delete", "Disable a user at once, and remove all its files for good soon after.") { name, yes };
+        command.SetAction((parsed, _) =>
+        {
+            var username = parsed.GetRequiredValue(name);
+            return line.RunAsync("kosha user delete", () => IsMeant(username, parsed.GetValue(yes)),
+                async (installation, isMeant, ct) =>
+                {
+                    if (!isMeant)
+                        throw new OperatorException("Nothing was deleted.");
+                    await installation.Users.BeginDeletionAsync(await installation.Users.IdAsync(username, ct), ct);
+                    await Console.Out.WriteLineAsync($"'{username}' can sign in no more. The job 'delete-accounts' "
+                        + "removes the files; 'kosha job run delete-accounts' does it now.");
+                });
+        });
+        return command;
+    }
+
+    private static bool IsMeant(string username, bool isSaid)
+    {
+        if (isSaid)
+            return true;
+        Console.Error.Write($"All files of '{username}' will be removed for good. Type the name again: ");
+        return Console.In.ReadLine() == username;
     }
 
     private static string ReadPasswordHash()

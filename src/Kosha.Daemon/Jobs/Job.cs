@@ -1,5 +1,6 @@
 using System.Globalization;
 using Kosha.Storage;
+using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Upkeep;
@@ -35,6 +36,8 @@ internal sealed record Job(
         new("digests", "0 40 * * * ?", "Fills in checksums of contents that Kosha has not read yet.", DigestsAsync),
         new("upload-expiry", "30 0/5 * * * ?", "Ends uploads that nobody completed, and gives their quota back.",
             ExpireUploadsAsync),
+        new("delete-accounts", "0 2/5 * * * ?", "Removes accounts that were deleted, with all that they have.",
+            DeleteAccountsAsync),
     ];
 
     private static async Task<JobResult> PurgeAsync(Database database, IBlobStore store, CancellationToken ct)
@@ -99,6 +102,16 @@ internal sealed record Job(
         return new(
             Say($"{done.Expired:N0} uploads expired, {done.Cleared + done.Late:N0} removed from the store.") + failed,
             done.Failed.Count == 0);
+    }
+
+    private static async Task<JobResult> DeleteAccountsAsync(
+        Database database, IBlobStore store, CancellationToken ct)
+    {
+        var done = await new AccountDeletion(database, store).RunAsync(UploadExpiry.DefaultSlack, ct);
+        var failed = done.Failed.Count == 0 ? "" : Say($" {done.Failed.Count:N0} failed: {done.Failed.Shown[0]}");
+        return new(
+            Say($"{done.Deleted:N0} accounts deleted, {done.Waiting:N0} not yet; {done.Nodes:N0} files and folders ")
+            + "removed." + failed, done.Failed.Count == 0);
     }
 
     private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

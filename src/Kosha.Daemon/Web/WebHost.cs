@@ -31,7 +31,7 @@ internal static class WebHost
         builder.Services.AddSingleton<FileDownload>();
         builder.Services.AddApi(options);
         builder.Services.AddSingleton(new SessionCookie(options.PublicUrl));
-        builder.Services.AddSingleton(new LinkSigner(MasterKey.Load(options, installation.Folder)));
+        AddSecrets(builder.Services, MasterKey.Load(options, installation.Folder));
         KestrelSetup.Use(builder, options, installation.Folder);
         var app = builder.Build();
         app.Use(app.Services.GetRequiredService<RunningRequests>().InvokeAsync);
@@ -61,6 +61,13 @@ internal static class WebHost
         FreeBytes = () => options.BlobsS3 is null ? FreeBytes(options.BlobsDirectory) : null,
     };
 
+    /// <summary>What is signed or encrypted under keys that come from the master key.</summary>
+    private static void AddSecrets(IServiceCollection services, byte[] masterKey)
+    {
+        services.AddSingleton(new LinkSigner(masterKey));
+        DataProtectionKeys.Add(services, masterKey);
+    }
+
     private static long? FreeBytes(string directory)
     {
         try
@@ -80,7 +87,11 @@ internal static class WebHost
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(installation.Database);
         services.AddSingleton(installation.Users);
+        services.AddSingleton(installation.Folder);
         services.AddSingleton<AppPasswordTable>();
+        services.AddSingleton<TwoFactorTable>();
+        services.AddSingleton<InviteTable>();
+        services.AddSingleton<SecondFactor>();
         services.AddSingleton<SessionTable>();
         services.AddSingleton<SignInFailures>();
         services.AddSingleton<CredentialCache>();

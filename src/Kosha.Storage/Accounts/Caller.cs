@@ -12,20 +12,36 @@ namespace Kosha.Storage.Accounts;
 /// own.</param>
 /// <param name="SessionId">The session of a browser, which ends with the password, too. Null: there is none.</param>
 /// <param name="Redirect">What the app password says of redirects; null: as the daemon's setting.</param>
+/// <param name="RootId">The folder that is '/' for an app password that reaches no more than that; null: the user's
+/// root. An app password keeps it for ever, and ends with the folder.</param>
+/// <param name="IsReadOnly">An app password that changes nothing, which it keeps for ever, too.</param>
 public sealed record Caller(
     long UserId, Guid CredentialStamp, long? AppPasswordId = null, RedirectMode? Redirect = null,
-    long? SessionId = null)
+    long? SessionId = null, long? RootId = null, bool IsReadOnly = false)
 {
-    /// <summary>The one predicate for "the credential still holds", on a row u of <c>users</c>.</summary>
+    /// <summary>
+    /// The one predicate for "the credential still holds", on a row u of <c>users</c>. An app password for a folder
+    /// holds only while that is live.
+    /// </summary>
     internal const string Holds = """
         u.id = @UserId and u.disabled_at is null and case
             when @AppPasswordId::bigint is not null
-                then exists (select from app_passwords c where c.id = @AppPasswordId and c.user_id = u.id)
+                then exists (
+                    select from app_passwords c where c.id = @AppPasswordId and c.user_id = u.id
+                        and (c.folder_id is null or is_live(c.folder_id)))
             when @SessionId::bigint is not null
                 then u.credential_stamp = @CredentialStamp and exists (
                     select from sessions c where c.id = @SessionId and c.user_id = u.id and c.expires_at > now())
             else u.credential_stamp = @CredentialStamp end
         """;
+
+    /// <summary>Before every write, and before its body is read.</summary>
+    /// <exception cref="StorageException">NotAllowed: the credential reads only.</exception>
+    public void RequireWrite()
+    {
+        if (IsReadOnly)
+            throw new StorageException(StorageFault.NotAllowed, "This app password can read, and change nothing.");
+    }
 
     /// <summary>What every statement that asks for it is refused with.</summary>
     internal static StorageException Revoked() =>

@@ -21,14 +21,22 @@ public sealed record UserRow
 
     public long UsedBytes { get; init; }
 
+    public long UsedNodes { get; init; }
+
     public DateTime? DisabledAt { get; init; }
+
+    /// <summary>From when on it is being deleted; null: it is not.</summary>
+    public DateTime? DeletingAt { get; init; }
+
+    public DateTime CreatedAt { get; init; }
 }
 
 /// <summary>A user who may sign in, and the hash that the password must have.</summary>
 /// <param name="UserId">The user.</param>
 /// <param name="PasswordHash">As the caller of <see cref="UserTable.AddAsync"/> or SetPasswordAsync made it.</param>
 /// <param name="CredentialStamp">Becomes the stamp of the <see cref="Caller"/>.</param>
-public sealed record StoredPassword(long UserId, string PasswordHash, Guid CredentialStamp);
+/// <param name="HasTwoFactor">The password alone is not enough.</param>
+public sealed record StoredPassword(long UserId, string PasswordHash, Guid CredentialStamp, bool HasTwoFactor);
 
 /// <summary>A user to be made.</summary>
 /// <param name="Username">See <see cref="UserTable.CheckUsername"/>.</param>
@@ -41,13 +49,16 @@ public sealed record NewUser(string Username, string PasswordHash)
 
     /// <summary>The name of a row of <c>plans</c>.</summary>
     public string Plan { get; init; } = "default";
+
+    /// <summary>SHA-256 of the secret of the invite that is used up, whose plan counts; null: none.</summary>
+    public byte[]? InviteHash { get; init; }
 }
 
 /// <summary>
 /// The table <c>users</c>. Names and emails are unique without case. Whatever makes a credential stop being good gives
 /// the user a new stamp, and with it ends every credential that a daemon remembers.
 /// </summary>
-public sealed class UserTable(Database database)
+public sealed partial class UserTable(Database database)
 {
     public const int MaxUsernameLength = 80;
     public const int MaxEmailLength = 120;
@@ -68,9 +79,7 @@ public sealed class UserTable(Database database)
 
     /// <summary>Makes the user, the usage row and the root folder, all or nothing.</summary>
     /// <returns>The user's id.</returns>
-    /// <exception cref="StorageException">
-    /// <see cref="StorageFault.InvalidValue"/>, <see cref="StorageFault.AlreadyExists"/>.
-    /// </exception>
+    /// <exception cref="StorageException">InvalidValue, AlreadyExists, NotAllowed (the invite).</exception>
     public Task<long> AddAsync(NewUser user, CancellationToken ct)
     {
         user = user with
@@ -84,10 +93,13 @@ public sealed class UserTable(Database database)
         return database.WriteAsync(async transaction =>
         {
             var connection = transaction.Connection!;
+            // First, so that without it nobody learns which names there are.
+            if (user.InviteHash is { } invite)
+                user = user with { Plan = await InviteTable.UseAsync(transaction, invite, ct) };
             if (await connection.ExecuteScalarAsync<string?>(SqlTaken, user, transaction) is { } taken)
                 throw new StorageException(StorageFault.AlreadyExists, $"A user with this {taken} is there already.");
             if (!await connection.ExecuteScalarAsync<bool>(SqlPlanExists, user, transaction))
-                throw NoPlan(user.Plan);
+                throw Invalid($"There is no plan '{user.Plan}'.");
             var id = await connection.ExecuteScalarAsync<long>(SqlAdd, user, transaction);
             await UsageTable.StartAsync(transaction, id, ct);
             await NodeTree.CreateRootAsync(transaction, id, ct);
@@ -145,7 +157,8 @@ public sealed class UserTable(Database database)
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(SqlAny, cancellationToken: ct)), ct);
 
     private const string SqlList = """
-        select u.id, u.username, u.email, u.is_admin, p.name as plan, g.bytes as used_bytes, u.disabled_at
+        select u.id, u.username, u.email, u.is_admin, p.name as plan, g.bytes as used_bytes, g.nodes as used_nodes,
+               u.disabled_at, u.deleting_at, u.created_at
         from users u join plans p on p.id = u.plan_id join usage g on g.user_id = u.id
         order by lower(u.username)
         """;
@@ -155,9 +168,10 @@ public sealed class UserTable(Database database)
         database.ReadAsync<IReadOnlyList<UserRow>>(async connection =>
             [.. await connection.QueryAsync<UserRow>(new CommandDefinition(SqlList, cancellationToken: ct))], ct);
 
-    private const string SqlPassword = """
-        select id as user_id, password_hash, credential_stamp from users
-        where disabled_at is null and (lower(username) = lower(@name) or lower(email) = lower(@name))
+    private const string SqlPassword = $"""
+        select u.id as user_id, u.password_hash, u.credential_stamp, {TwoFactorTable.IsOn} as has_two_factor
+        from users u
+        where u.disabled_at is null and (lower(u.username) = lower(@name) or lower(u.email) = lower(@name))
         """;
 
     /// <summary>The user of this name or email; null if there is none or it is disabled.</summary>
@@ -165,61 +179,15 @@ public sealed class UserTable(Database database)
         database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<StoredPassword?>(
             new CommandDefinition(SqlPassword, new { name = Normalize(name) }, cancellationToken: ct)), ct);
 
-    private const string SqlSetPassword = """
-        update users set password_hash = @passwordHash, credential_stamp = gen_random_uuid()
-        where lower(username) = lower(@name) or lower(email) = lower(@name)
-        """;
-
     /// <summary>The old password ends with this call.</summary>
     /// <exception cref="StorageException"><see cref="StorageFault.NotFound"/></exception>
-    public Task SetPasswordAsync(string name, string passwordHash, CancellationToken ct) =>
-        ChangeAsync(SqlSetPassword, name, new { name = Normalize(name), passwordHash }, ct);
-
-    private const string SqlSetEnabled = """
-        update users set credential_stamp = gen_random_uuid(),
-            disabled_at = case when @enabled then null else coalesce(disabled_at, now()) end
-        where lower(username) = lower(@name) or lower(email) = lower(@name)
-        """;
+    public async Task SetPasswordAsync(string name, string passwordHash, CancellationToken ct) =>
+        await ChangeAsync(await IdAsync(name, ct), new UserChanges { PasswordHash = passwordHash }, ct);
 
     /// <summary>A disabled user signs in nowhere, and what it began ends; its files stay.</summary>
-    /// <exception cref="StorageException"><see cref="StorageFault.NotFound"/></exception>
-    public Task SetEnabledAsync(string name, bool enabled, CancellationToken ct) =>
-        ChangeAsync(SqlSetEnabled, name, new { name = Normalize(name), enabled }, ct);
-
-    private const string SqlSetPlan = """
-        update users set plan_id = (select id from plans where name = @Plan)
-        where lower(username) = lower(@name) or lower(email) = lower(@name)
-        """;
-
-    /// <summary>
-    /// The user's limits are those of this plan from now on. What exceeds them stays; only new writes are refused.
-    /// </summary>
-    /// <exception cref="StorageException"><see cref="StorageFault.NotFound"/> (the user),
-    /// <see cref="StorageFault.InvalidValue"/> (there is no such plan).</exception>
-    public Task SetPlanAsync(string name, string plan, CancellationToken ct) =>
-        database.WriteAsync(async transaction =>
-        {
-            var connection = transaction.Connection!;
-            var parameters = new { name = Normalize(name), Plan = plan };
-            if (!await connection.ExecuteScalarAsync<bool>(
-                new(SqlPlanExists, parameters, transaction, cancellationToken: ct)))
-                throw NoPlan(plan);
-            if (await connection.ExecuteAsync(new(SqlSetPlan, parameters, transaction, cancellationToken: ct)) == 0)
-                throw NoUser(name);
-        }, ct);
-
-    private Task ChangeAsync(string sql, string name, object parameters, CancellationToken ct) =>
-        database.WriteAsync(async transaction =>
-        {
-            var command = new CommandDefinition(sql, parameters, transaction, cancellationToken: ct);
-            if (await transaction.Connection!.ExecuteAsync(command) == 0)
-                throw NoUser(name);
-        }, ct);
-
-    private static StorageException NoUser(string name) =>
-        new(StorageFault.NotFound, $"There is no user '{name}'.");
-
-    private static StorageException NoPlan(string plan) => Invalid($"There is no plan '{plan}'.");
+    /// <exception cref="StorageException">NotFound, NotAllowed (the last administrator).</exception>
+    public async Task SetEnabledAsync(string name, bool enabled, CancellationToken ct) =>
+        await ChangeAsync(await IdAsync(name, ct), new UserChanges { IsDisabled = !enabled }, ct);
 
     private static StorageException Invalid(string message) => new(StorageFault.InvalidValue, message);
 }

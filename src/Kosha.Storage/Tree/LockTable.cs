@@ -46,6 +46,7 @@ public sealed class LockTable(Database database, NodeTree tree)
     public Task<LockResult> LockAsync(
         Caller caller, NodePath path, LockRequest request, WriteConditions conditions, CancellationToken ct)
     {
+        caller.RequireWrite();
         if (request.Owner?.Length > MaxOwnerLength)
             throw new StorageException(StorageFault.InvalidValue,
                 $"The owner element may have {MaxOwnerLength} letters.");
@@ -138,7 +139,7 @@ public sealed class LockTable(Database database, NodeTree tree)
             NodeTree.SqlRefreshLocks,
             new
             {
-                caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId,
+                caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
                 tokens = tokens.ToArray(),
             },
             transaction, cancellationToken: ct)), ct);

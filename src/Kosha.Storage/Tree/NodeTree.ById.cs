@@ -22,12 +22,6 @@ public sealed record NodeDetails(
 
 public sealed partial class NodeTree
 {
-    /// <summary>
-    /// Whether a row of up is the top of what the caller reaches. A way upward that does not end there is that of no
-    /// live node.
-    /// </summary>
-    internal const string IsTop = "up.parent_id is null";
-
     private const string UpSteps = $"""
             union all
             select p.id, p.parent_id, p.name, up.height + 1

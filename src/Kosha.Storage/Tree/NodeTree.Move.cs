@@ -141,7 +141,7 @@ public sealed partial class NodeTree
     {
         if (from.Node is not { IsFolder: true } folder || to.Path.Depth <= from.Path.Depth)
             return;
-        var parameters = new { folder.Id, to.Path.Depth, NodePath.MaxDepth };
+        var parameters = new { folder.Id, to.Depth, NodePath.MaxDepth };
         if (await transaction.Connection!.ExecuteScalarAsync<bool>(
             new(SqlIsTooDeep, parameters, transaction, TreePatienceSeconds, cancellationToken: ct)))
             throw TooDeep(to);
@@ -236,7 +236,7 @@ public sealed partial class NodeTree
         };
         var copied = await transaction.Connection!.QuerySingleAsync<CopiedRows>(
             new(SqlCopy, parameters, transaction, TreePatienceSeconds, cancellationToken: ct));
-        if (to.Path.Depth + copied.Levels > NodePath.MaxDepth)
+        if (to.Depth + copied.Levels > NodePath.MaxDepth)
             throw TooDeep(to);
         await ChargeAsync(transaction, node.UserId, copied.Bytes, copied.Nodes, reserved: 0, ct);
         return copied.Id;

@@ -40,9 +40,8 @@ public sealed partial class NodeTree
     /// <summary>As <see cref="Walk"/>, for the one path of a read.</summary>
     private const string WalkOne = $"""
         with recursive walk as (
-            select r.id, 0 as depth
+            select {CallerRoot} as id, 0 as depth
             from users u
-            join file_nodes r on r.user_id = u.id and r.parent_id is null and r.trashed_at is null
             where {Caller.Holds}
             union all
             select n.id, w.depth + 1
@@ -68,7 +67,8 @@ public sealed partial class NodeTree
     {
         var parameters = new
         {
-            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, names = path.Names,
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
+            names = path.Names,
         };
         var found = await database.ReadAsync(async connection =>
             (await connection.QueryAsync<FoundDepth, FileNode, (FoundDepth At, FileNode Node)>(
@@ -90,7 +90,8 @@ public sealed partial class NodeTree
     {
         var parameters = new
         {
-            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, names = path.Names,
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
+            names = path.Names,
         };
         return await database.ReadAsync(async connection =>
         {
@@ -108,9 +109,8 @@ public sealed partial class NodeTree
 
     private const string SqlMatchCase = $"""
         with recursive walk as (
-            select r.id, 0 as depth, ''::text collate "C" as name
+            select {CallerRoot} as id, 0 as depth, ''::text collate "C" as name
             from users u
-            join file_nodes r on r.user_id = u.id and r.parent_id is null and r.trashed_at is null
             where {Caller.Holds}
             union all
             select m.id, w.depth + 1, m.name
@@ -137,7 +137,7 @@ public sealed partial class NodeTree
             return path;
         var parameters = new
         {
-            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId,
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
             names = sought.Names,
             folded = sought.Names.Select(NodePath.Fold).ToArray(),
         };
@@ -226,7 +226,7 @@ public sealed partial class NodeTree
     {
         var parameters = new
         {
-            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId,
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
             folderId, afterName = afterName ?? "", limit,
         };
         var command = new CommandDefinition(ListSql(details), parameters, cancellationToken: ct);
@@ -290,7 +290,7 @@ public sealed partial class NodeTree
     {
         var parameters = new
         {
-            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId,
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
             folderId, ids, MaxPagePropertyBytes,
         };
         var rows = (await connection.QueryAsync<ListedProperties>(
@@ -323,8 +323,9 @@ public sealed partial class NodeTree
         {
             NodePath[] all = [path, .. Tags(conditions)];
             await using var results = await connection.QueryMultipleAsync(
-                new(SqlPlaces, PlaceParameters(caller, all, conditions), cancellationToken: ct));
-            RequireIfHeader(ReadPlaces(results, all), 1, conditions);
+                new(PlacesSql(caller, WriteConditions.None), PlaceParameters(caller, all, conditions),
+                    cancellationToken: ct));
+            RequireIfHeader(ReadPlaces(results, caller, all), 1, conditions);
             return true;
         }, ct);
 
@@ -333,17 +334,20 @@ public sealed partial class NodeTree
     /// again. One round trip.
     /// </summary>
     internal Task<WriteAllowance> AllowWriteAsync(
-        Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct) =>
-        database.ReadAsync(async connection =>
+        Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct)
+    {
+        caller.RequireWrite();
+        return database.ReadAsync(async connection =>
         {
             NodePath[] all = [path, .. Tags(conditions)];
             var parameters = PlaceParameters(caller, all, conditions);
-            var sql = PlacesSql(conditions) + UsageTable.SqlRoom + (FreesTrash ? SqlFreeable : "");
+            var sql = PlacesSql(caller, conditions) + UsageTable.SqlRoom + (FreesTrash ? SqlFreeable : "");
             await using var results = await connection.QueryMultipleAsync(
                 new(sql, parameters, cancellationToken: ct));
-            var places = ReadPlaces(results, all);
+            var places = ReadPlaces(results, caller, all);
             var room = await results.ReadSingleOrDefaultAsync<Room>() ?? throw Caller.Revoked();
             var freeable = FreesTrash ? await results.ReadSingleAsync<Freeable>() : Freeable.Nothing;
+            RequireDepth(places[0]);
             RequireIfHeader(places, 1, conditions);
             RequireWritable(places[0], conditions);
             // What the overwritten file takes becomes free.
@@ -354,6 +358,7 @@ public sealed partial class NodeTree
                 ? new WriteAllowance(most, StorageFault.FileTooLarge)
                 : new WriteAllowance(free, StorageFault.QuotaExceeded);
         }, ct);
+    }
 
     private const string SqlHasContent = $"""
         select exists (
@@ -365,9 +370,12 @@ public sealed partial class NodeTree
         """;
 
     /// <summary>
-    /// Whether a file of the caller's, in the trash perhaps, has this content, or had it. Nobody else's counts.
+    /// Whether a file of the caller's, in the trash perhaps, has this content, or had it. Nobody else's counts; and who
+    /// reaches a folder alone is never told, for the file may lie elsewhere.
     /// </summary>
     internal Task<bool> HasContentAsync(Caller caller, BlobId sha256, long size, CancellationToken ct) =>
-        database.ReadAsync(connection => connection.ExecuteScalarAsync<bool>(
-            new(SqlHasContent, caller.With(new { sha256 = sha256.Bytes, size }), cancellationToken: ct)), ct);
+        caller.RootId is not null
+            ? Task.FromResult(false)
+            : database.ReadAsync(connection => connection.ExecuteScalarAsync<bool>(
+                new(SqlHasContent, caller.With(new { sha256 = sha256.Bytes, size }), cancellationToken: ct)), ct);
 }

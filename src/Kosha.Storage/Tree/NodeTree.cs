@@ -12,7 +12,8 @@ namespace Kosha.Storage.Tree;
 /// </summary>
 /// <remarks>
 /// Faults of every method: <see cref="StorageFault.CredentialRevoked"/> and <see cref="StorageFault.Unavailable"/>. Of
-/// every write, too: <see cref="StorageFault.ConditionFailed"/>, <see cref="StorageFault.Locked"/>.
+/// every write, too: <see cref="StorageFault.ConditionFailed"/>, <see cref="StorageFault.Locked"/>,
+/// <see cref="StorageFault.NotAllowed"/> (a credential that reads only).
 /// </remarks>
 public sealed partial class NodeTree(Database database)
 {
@@ -32,8 +33,8 @@ public sealed partial class NodeTree(Database database)
         """;
 
     /// <summary>
-    /// The one predicate for "live", upward: the caller's credential holds, and the chain of parents of the folder ends
-    /// at the user's root. It stands in the same statement as the read or write that comes by id.
+    /// The one predicate for "live", upward: the caller's credential holds, and the chain of parents of the folder
+    /// comes to the caller's root. It stands in the same statement as the read or write that comes by id.
     /// </summary>
     private const string IsLive = $"""
         exists (
@@ -42,7 +43,7 @@ public sealed partial class NodeTree(Database database)
                 where f.id = @folderId and f.user_id = @UserId and f.trashed_at is null
                 union all
                 select p.id, p.parent_id from up join file_nodes p on p.id = up.parent_id where p.trashed_at is null)
-            select from up cross join users u where up.parent_id is null and {Caller.Holds})
+            select from up cross join users u where {IsTop} and {Caller.Holds})
         """;
 
     /// <summary>
@@ -52,9 +53,8 @@ public sealed partial class NodeTree(Database database)
     /// </summary>
     private const string Walk = $"""
         with recursive walk as (
-            select p.ordinality::int - 1 as place, string_to_array(p.path, '/') as names, r.id, 0 as depth
+            select p.ordinality::int - 1 as place, string_to_array(p.path, '/') as names, {CallerRoot} as id, 0 as depth
             from users u
-            join file_nodes r on r.user_id = u.id and r.parent_id is null and r.trashed_at is null
             cross join unnest(@paths) with ordinality p (path, ordinality)
             where {Caller.Holds}
             union all
@@ -87,12 +87,21 @@ public sealed partial class NodeTree(Database database)
         """;
 
     /// <summary>
-    /// A lock lives on while its holder writes (clients that were away over lunch must not lose their work).
+    /// A lock lives on while its holder writes (clients that were away over lunch must not lose their work), unless it
+    /// lies outside what the caller reaches.
     /// </summary>
     internal const string SqlRefreshLocks = $"""
         update locks l set expires_at = greatest(l.expires_at, now() + make_interval(secs => l.timeout_seconds))
         from users u
-        where l.user_id = u.id and l.token = any(@tokens) and l.expires_at > now() and {Caller.Holds};
+        where l.user_id = u.id and l.token = any(@tokens) and l.expires_at > now() and {Caller.Holds}
+          and (@RootId::bigint is null or exists (
+            with recursive up as (
+                select n.id, n.parent_id from file_nodes n where n.id = l.node_id
+                union all
+                select p.id, p.parent_id
+                from up
+                cross join lateral (select f.id, f.parent_id from file_nodes f where f.id = up.parent_id limit 1) p)
+            select from up where up.id = @RootId));
         """;
 
     private sealed record Position(int Place, int Depth);
@@ -123,6 +132,7 @@ public sealed partial class NodeTree(Database database)
         Caller caller, NodePath[] paths, WriteConditions conditions,
         Func<NpgsqlTransaction, Place[], Hold, Task<T>> work, CancellationToken ct)
     {
+        caller.RequireWrite();
         var turn = turns.GetOrAdd(caller.UserId, _ => new(TurnsPerUser));
         await turn.WaitAsync(ct);
         try
@@ -145,12 +155,14 @@ public sealed partial class NodeTree(Database database)
         database.WriteAsync(async (transaction, witness) =>
         {
             NodePath[] all = [.. paths, .. Tags(conditions)];
-            var sql = (hold == Hold.Shared ? SqlLockShared : SqlLockExclusive) + SqlLockFiles + PlacesSql(conditions);
+            var sql = (hold == Hold.Shared ? SqlLockShared : SqlLockExclusive)
+                + SqlLockFiles + PlacesSql(caller, conditions);
             await using var results = await transaction.Connection!.QueryMultipleAsync(
                 new(sql, PlaceParameters(caller, all, conditions), transaction, cancellationToken: ct));
             witness.Id = await results.ReadSingleAsync<string>();
             var lockedFiles = (await results.ReadAsync<long>()).ToHashSet();
-            var places = ReadPlaces(results, all);
+            var places = ReadPlaces(results, caller, all);
+            Array.ForEach(places[..paths.Length], RequireDepth);
             // A file that came to this name while we waited for a row lock is not locked: begin again.
             if (Array.Exists(places, p => p.Node is { IsFolder: false } file && !lockedFiles.Contains(file.Id)))
                 throw new LostRaceException();
@@ -158,8 +170,8 @@ public sealed partial class NodeTree(Database database)
             return await work(transaction, places, hold);
         }, ct);
 
-    private static string PlacesSql(WriteConditions conditions) =>
-        conditions.LockTokens.Count == 0 ? SqlPlaces : SqlRefreshLocks + SqlPlaces;
+    private static string PlacesSql(Caller caller, WriteConditions conditions) =>
+        (conditions.LockTokens.Count == 0 ? "" : SqlRefreshLocks) + SqlPlaces + (caller.RootId is null ? "" : SqlAbove);
 
     internal static void RequireExclusive(Hold hold, FileNode? node)
     {
@@ -171,25 +183,26 @@ public sealed partial class NodeTree(Database database)
     private static object PlaceParameters(Caller caller, NodePath[] paths, WriteConditions conditions) =>
         new
         {
-            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId,
+            caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
             paths = Array.ConvertAll(paths, path => string.Join('/', path.Names)),
             tokens = conditions.LockTokens.ToArray(),
         };
 
-    private static Place[] ReadPlaces(SqlMapper.GridReader results, NodePath[] paths)
+    private static Place[] ReadPlaces(SqlMapper.GridReader results, Caller caller, NodePath[] paths)
     {
         var rows = results.Read<Position, FileNode, NodeLock?, PlaceRow>(
             (at, node, held) => new(at, node, held), splitOn: "id,token").AsList();
+        var above = caller.RootId is null ? Above.Nothing : ReadAbove(results);
         return rows.Count == 0
             ? throw Caller.Revoked()
-            : Array.ConvertAll([.. paths.Index()], p => PlaceOf(p.Item, p.Index, rows));
+            : Array.ConvertAll([.. paths.Index()], p => PlaceOf(p.Item, p.Index, rows, above));
     }
 
-    private static Place PlaceOf(NodePath path, int index, List<PlaceRow> rows)
+    private static Place PlaceOf(NodePath path, int index, List<PlaceRow> rows, Above above)
     {
         FileNode? parent = null;
         FileNode? node = null;
-        List<NodeLock>? locks = null;
+        List<NodeLock>? locks = above.Locks.Count == 0 ? null : [.. above.Locks];
         foreach (var row in rows)
         {
             if (row.At.Place != index)
@@ -201,9 +214,8 @@ public sealed partial class NodeTree(Database database)
             if (row.Lock is not null)
                 (locks ??= []).Add(row.Lock with { Root = path.Take(row.At.Depth) });
         }
-        return new(path, parent, node, locks ?? []);
+        return new(path, parent, node, locks ?? []) { LevelsAbove = above.Levels };
     }
-
 
     private static IEnumerable<NodePath> Tags(WriteConditions conditions) =>
         conditions.StateLists.Where(l => l is { Path: not null, IsForeign: false }).Select(l => l.Path!).Distinct();

@@ -6,6 +6,12 @@ namespace Kosha.Storage.Tree;
 /// </summary>
 internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IReadOnlyList<NodeLock> Locks)
 {
+    /// <summary>Folders from the user's root down to the caller's.</summary>
+    public int LevelsAbove { get; init; }
+
+    /// <summary>Below the user's root, whatever the caller's is.</summary>
+    public int Depth => LevelsAbove + Path.Depth;
+
     /// <summary>The node, or <see cref="StorageFault.NotFound"/>.</summary>
     public FileNode Existing =>
         Node ?? throw new StorageException(StorageFault.NotFound, $"There is nothing at {Path}.");

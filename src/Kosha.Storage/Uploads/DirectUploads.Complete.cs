@@ -19,6 +19,7 @@ public sealed partial class DirectUploads
     /// </summary>
     public async Task<TakenUpload?> TakeAsync(Caller caller, long id, CancellationToken ct)
     {
+        caller.RequireWrite();
         var verifier = Guid.NewGuid();
         return await table.TakeAsync(caller, id, verifier, UploadHold.Patience, ct) is { } upload
             ? new(upload, verifier)

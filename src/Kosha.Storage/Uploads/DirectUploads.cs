@@ -21,7 +21,8 @@ public sealed record UploadTicket(
 /// name. Where clients reach the store, no daemon sees a byte; elsewhere a daemon receives them by a URL of its own.
 /// </summary>
 /// <remarks>
-/// Faults of every method: CredentialRevoked, Unavailable. Another user's upload is NotFound, as is one that never was.
+/// Faults of every method: CredentialRevoked, Unavailable; of those that change something, NotAllowed. Another user's
+/// upload is NotFound, as is one that never was, and one that began at another root than the caller's.
 /// </remarks>
 public sealed partial class DirectUploads(
     Database database, NodeTree tree, Vault vault, IBlobStore store, SpoolFolder spools, UploadLimits limits)
@@ -45,6 +46,7 @@ public sealed partial class DirectUploads(
     /// QuotaExceeded, FileTooLarge, LimitReached, InvalidValue, DigestMismatch (of an empty file).</exception>
     public async Task<UploadTicket> BeginAsync(Caller caller, NewUpload wish, CancellationToken ct)
     {
+        caller.RequireWrite();
         Check(wish);
         if (await NameKnownAsync(caller, wish, ct) is { } named)
             return new(named, [], Puts: null);
@@ -167,6 +169,7 @@ public sealed partial class DirectUploads(
     public async Task<UploadTicket> SignAsync(
         Caller caller, long id, IReadOnlyCollection<int>? numbers, CancellationToken ct)
     {
+        caller.RequireWrite();
         if (numbers is { Count: 0 })
             numbers = null;
         if (numbers?.Count > MaxSignedParts)
@@ -254,6 +257,7 @@ public sealed partial class DirectUploads(
     /// </summary>
     public async Task CancelAsync(Caller caller, long id, CancellationToken ct)
     {
+        caller.RequireWrite();
         if (await table.CancelAsync(caller, id, ct) is not null)
             return;
         if ((await GetAsync(caller, id, ct)).State is UploadState.Completed or UploadState.Verifying)

@@ -51,7 +51,7 @@ public sealed record Upload
 
     public long UserId { get; init; }
 
-    /// <summary>Names from the user's root on, with '/' between them.</summary>
+    /// <summary>Names from the root of who began it on, with '/' between them.</summary>
     public string Path { get; init; } = "";
 
     public long Size { get; init; }

@@ -100,7 +100,9 @@ internal sealed partial class UploadTable
         where listed.written_at <= now() - @grace
           and not exists (select from uploads p where p.id = listed.id and p.cleared_at is null offset 0)
           and (exists (select from uploads p where p.id = listed.id and p.user_id = listed.user_id offset 0)
-            or (not @onlyRemembered and exists (select from users u where u.id = listed.user_id offset 0)
+            -- Of users who are deleted, too: their ids are not given again either.
+            or (not @onlyRemembered
+                and listed.user_id <= pg_sequence_last_value(pg_get_serial_sequence('users', 'id')::regclass)
                 and listed.id <= pg_sequence_last_value(pg_get_serial_sequence('uploads', 'id')::regclass)))
         """;
 
@@ -124,4 +126,33 @@ internal sealed partial class UploadTable
         return database.ReadAsync(async connection => (await connection.QueryAsync<string>(
             new(SqlLeft, parameters, cancellationToken: ct))).AsList(), ct);
     }
+
+    // Of an account that is being deleted -----------------------------------------------------------------------------
+
+    private const string SqlEndAll = """
+        update uploads set state = 'cancelled', ended_at = now(), verifier = null, verifier_until = null
+        where user_id = @userId and ended_at is null
+        """;
+
+    /// <summary>
+    /// Ends what is open, also what somebody verifies just now: the credential by which it is named holds no more.
+    /// </summary>
+    public Task EndAllAsync(long userId, CancellationToken ct) => database.WriteAsync(transaction =>
+        transaction.Connection!.ExecuteAsync(
+            new(SqlEndAll, new { userId }, transaction, cancellationToken: ct)), ct);
+
+    private const string SqlAnyLeft = """
+        select exists (select from uploads where user_id = @userId and cleared_at is null)
+        """;
+
+    /// <summary>Whether a URL of the user's may still bring bytes, or some are still there.</summary>
+    public static Task<bool> AnyLeftAsync(NpgsqlTransaction transaction, long userId, CancellationToken ct) =>
+        transaction.Connection!.ExecuteScalarAsync<bool>(
+            new(SqlAnyLeft, new { userId }, transaction, cancellationToken: ct));
+
+    private const string SqlForgetAll = "delete from uploads where user_id = @userId and cleared_at is not null";
+
+    public static Task ForgetAllAsync(NpgsqlTransaction transaction, long userId, CancellationToken ct) =>
+        transaction.Connection!.ExecuteAsync(
+            new(SqlForgetAll, new { userId }, transaction, cancellationToken: ct));
 }

@@ -25,10 +25,13 @@ internal sealed partial class UploadTable(Database database)
              else p.state end as state
         """;
 
+    /// <summary>What a caller sees of its user's uploads: those that begin at the same root.</summary>
+    private const string IsOwn = $"p.folder_id is not distinct from @RootId and {Caller.Holds}";
+
     // A user's own ----------------------------------------------------------------------------------------------------
 
     private const string SqlFind = $"""
-        select {Columns} from uploads p join users u on u.id = p.user_id where p.id = @id and {Caller.Holds}
+        select {Columns} from uploads p join users u on u.id = p.user_id where p.id = @id and {IsOwn}
         """;
 
     /// <summary>An upload of the caller's, whatever its state; null: there is none.</summary>
@@ -37,7 +40,7 @@ internal sealed partial class UploadTable(Database database)
 
     private const string SqlOpen = $"""
         select {Columns} from uploads p join users u on u.id = p.user_id
-        where p.user_id = @UserId and p.state in ('open', 'verifying') and p.expires_at > now() and {Caller.Holds}
+        where p.user_id = @UserId and p.state in ('open', 'verifying') and p.expires_at > now() and {IsOwn}
         order by p.id
         """;
 
@@ -69,12 +72,12 @@ internal sealed partial class UploadTable(Database database)
 
     private const string SqlAdd = $"""
         insert into uploads as p (
-            user_id, path, size, sha256, content_type, modified_at, if_match, if_none_match, is_direct, part_bytes,
-            state, etag, reserved_bytes, urls_expire_at, expires_at, ended_at, cleared_at)
+            user_id, folder_id, path, size, sha256, content_type, modified_at, if_match, if_none_match, is_direct,
+            part_bytes, state, etag, reserved_bytes, urls_expire_at, expires_at, ended_at, cleared_at)
         values (
-            @UserId, @path, @Size, @sha256, @ContentType, @ModifiedAt, @ifMatch, @ifNoneMatch, @isDirect, @PartBytes,
-            case when @etag::uuid is null then 'open' else 'completed' end, @etag, @reserved, now() + @urlLifetime,
-            now() + @Lifetime, case when @etag::uuid is not null then now() end,
+            @UserId, @RootId, @path, @Size, @sha256, @ContentType, @ModifiedAt, @ifMatch, @ifNoneMatch, @isDirect,
+            @PartBytes, case when @etag::uuid is null then 'open' else 'completed' end, @etag, @reserved,
+            now() + @urlLifetime, now() + @Lifetime, case when @etag::uuid is not null then now() end,
             case when @etag::uuid is not null then now() end)
         returning {Columns}
         """;
@@ -93,7 +96,8 @@ internal sealed partial class UploadTable(Database database)
     {
         var parameters = new
         {
-            caller.UserId, path = string.Join('/', wish.Path.Names), wish.Size, sha256 = wish.Sha256.Bytes,
+            caller.UserId, caller.RootId, path = string.Join('/', wish.Path.Names), wish.Size,
+            sha256 = wish.Sha256.Bytes,
             wish.ContentType, wish.ModifiedAt, ifMatch = Upload.Text(wish.Conditions.IfMatch),
             ifNoneMatch = Upload.Text(wish.Conditions.IfNoneMatch), isDirect, wish.PartBytes, etag, reserved,
             urlLifetime = DirectUploads.UrlLifetime, Lifetime,
@@ -116,7 +120,7 @@ internal sealed partial class UploadTable(Database database)
         update uploads p set urls_expire_at = greatest(p.urls_expire_at, now() + @urlLifetime),
             expires_at = now() + @Lifetime
         from users u
-        where p.id = @id and p.user_id = u.id and p.state = 'open' and p.expires_at > now() and {Caller.Holds}
+        where p.id = @id and p.user_id = u.id and p.state = 'open' and p.expires_at > now() and {IsOwn}
         returning {Columns}
         """;
 
@@ -163,7 +167,7 @@ internal sealed partial class UploadTable(Database database)
         update uploads p set state = 'verifying', verifier = @verifier, verifier_until = now() + @patience,
             fault = null, message = null
         from users u
-        where p.id = @id and p.user_id = u.id and p.expires_at > now() and {Caller.Holds}
+        where p.id = @id and p.user_id = u.id and p.expires_at > now() and {IsOwn}
           and (p.state = 'open' or (p.state = 'verifying' and p.verifier_until <= now()))
         returning {Columns}
         """;
@@ -215,7 +219,7 @@ internal sealed partial class UploadTable(Database database)
     private const string SqlCancel = $"""
         update uploads p set state = 'cancelled', ended_at = now(), verifier = null, verifier_until = null
         from users u
-        where p.id = @id and p.user_id = u.id and {Caller.Holds}
+        where p.id = @id and p.user_id = u.id and {IsOwn}
           and (p.state = 'open' or (p.state = 'verifying' and p.verifier_until <= now()))
         returning {Columns}
         """;

@@ -113,8 +113,8 @@ public sealed class AccountTableTests(SharedPostgres postgres) : IAsyncLifetime
         await users.AddAsync(new("jo", "hash"), None);
         var appPasswords = new AppPasswordTable(database);
         byte[] phone = new byte[32], laptop = [1, .. new byte[31]];
-        await appPasswords.AddAsync("jo", "phone", phone, redirect: null, None);
-        await appPasswords.AddAsync("jo", "laptop", laptop, redirect: null, None);
+        await appPasswords.AddAsync("jo", new("phone", phone), None);
+        await appPasswords.AddAsync("jo", new("laptop", laptop), None);
         var own = await CallerAsync();
         var onPhone = (await appPasswords.FindAsync("jo", phone, None))!;
         var onLaptop = (await appPasswords.FindAsync("jo", laptop, None))!;
@@ -137,10 +137,10 @@ public sealed class AccountTableTests(SharedPostgres postgres) : IAsyncLifetime
         await users.AddAsync(new("jo", "hash") { Email = "jo@x.org" }, None);
         await users.AddAsync(new("al", "hash"), None);
         var (first, second) = (new byte[32], Enumerable.Repeat((byte)1, 32).ToArray());
-        var id = await table.AddAsync("jo", "phone", first, redirect: null, None);
-        await table.AddAsync("jo@x.org", "laptop", second, redirect: null, None);
+        var id = await table.AddAsync("jo", new("phone", first), None);
+        await table.AddAsync("jo@x.org", new("laptop", second), None);
         Task AddAsync(string user, string label) =>
-            table.AddAsync(user, label, new byte[32], redirect: null, None);
+            table.AddAsync(user, new(label, new byte[32]), None);
         await RefusedAsync(StorageFault.AlreadyExists, () => AddAsync("jo", "phone"));
         await RefusedAsync(StorageFault.InvalidValue, () => AddAsync("jo", ""));
         await RefusedAsync(StorageFault.NotFound, () => AddAsync("nobody", "x"));

@@ -26,6 +26,9 @@ public sealed class Browser : IDisposable
     /// <summary>A password that the browser remembers for this server; null: none.</summary>
     public string? Authorization { get; set; }
 
+    /// <summary>What a proxy that is trusted says of the client's address; null: nothing.</summary>
+    public string? ForwardedFor { get; set; }
+
     /// <summary>The cookies that were set by the last answer, as they came.</summary>
     public IReadOnlyList<string> LastSetCookies { get; private set; } = [];
 
@@ -37,6 +40,8 @@ public sealed class Browser : IDisposable
             request.Headers.Add("Sec-Fetch-Site", Site);
         if (Origin is not null)
             request.Headers.Add("Origin", Origin);
+        if (ForwardedFor is not null)
+            request.Headers.Add("X-Forwarded-For", ForwardedFor);
         if (Authorization is not null)
             request.Headers.TryAddWithoutValidation("Authorization", Authorization);
         if (body is not null)

@@ -13,6 +13,12 @@ public sealed record ToolResult(string Command, int ExitCode, string Output, str
         Assert.True(ExitCode == 0, $"'{Command}' ended with {ExitCode}:\n{All}");
         return this;
     }
+
+    public ToolResult MustFail()
+    {
+        Assert.True(ExitCode != 0, $"'{Command}' went through:\n{All}");
+        return this;
+    }
 }
 
 /// <summary>Runs outside programs: real clients, and Kosha's own command line.</summary>

@@ -84,6 +84,18 @@ public sealed class StorageFixture(SharedPostgres postgres) : IAsyncLifetime
         return new(this, new Caller(id, stamp), plan);
     }
 
+    /// <summary>The same user by an app password for one folder, or for all with "".</summary>
+    public async Task<TestUser> LimitAsync(TestUser user, string folder, bool isReadOnly = false)
+    {
+        var (table, hash) = (new AppPasswordTable(Database), RandomNumberGenerator.GetBytes(32));
+        await table.AddAsync(user.Caller, new(Convert.ToHexString(hash), hash)
+        {
+            IsReadOnly = isReadOnly, FolderId = folder.Length == 0 ? null : (await user.GetAsync(folder)).Id,
+        }, CancellationToken.None);
+        var name = await SqlAsync<string>($"select username from users where id = {user.Caller.UserId}");
+        return new(this, (await table.FindAsync(name, hash, CancellationToken.None))!, planId: 0);
+    }
+
     private static string Literal(long? number) => number?.ToString(CultureInfo.InvariantCulture) ?? "null";
 
     /// <summary>The first column of the first row.</summary>

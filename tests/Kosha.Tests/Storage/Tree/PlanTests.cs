@@ -22,10 +22,17 @@ public sealed class PlanTests(StorageFixture storage) : IClassFixture<StorageFix
         return (long)(await read.ExecuteScalarAsync())!;
     }, CancellationToken.None);
 
-    [Fact]
-    public async Task No_request_reads_a_whole_table_even_if_it_was_planned_for_a_tiny_one()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task No_request_reads_a_whole_table_even_if_it_was_planned_for_a_tiny_one(bool isLimited)
     {
         var user = await storage.NewUserAsync();
+        if (isLimited)
+        {
+            await user.MakeFolderAsync("folder");
+            user = await storage.LimitAsync(user, "folder");
+        }
         await user.PutAsync("first", "first");
         await storage.ExecuteAsync("vacuum analyze");
         await using var database = new Database(storage.Database.Source.ConnectionString + ";Maximum Pool Size=1");

@@ -1,0 +1,101 @@
+using System.Globalization;
+using Kosha.Daemon.Auth;
+using Kosha.Storage;
+using Kosha.Storage.Accounts;
+
+namespace Kosha.Daemon.Api;
+
+/// <summary><c>/api/register</c>, where the settings let it, and <c>/api/admin/invites</c>.</summary>
+internal sealed class RegistrationEndpoints(
+    UserTable users, InviteTable invites, SignInFailures attempts, KoshaOptions options)
+{
+    /// <summary>Good or not, from one address within <see cref="SignInFailures.Window"/>: each costs a slow hash.
+    /// </summary>
+    public const int AttemptsByAddress = 10;
+
+    public const int InviteDays = 14;
+
+    private const string Invites = ApiErrors.Path + "/admin/invites";
+
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        var self = routes.ServiceProvider.GetRequiredService<RegistrationEndpoints>();
+        routes.MapPost(ApiErrors.Path + "/register", self.RegisterAsync).WithTags("Registration")
+            .For(ApiAccess.Anyone).WithSummary("Makes an account of one's own, where that is allowed")
+            .Produces<RegisteredAnswer>(201).ProducesProblem(400).ProducesProblem(403).ProducesProblem(409)
+            .ProducesProblem(429).ProducesProblem(503);
+        var group = routes.MapGroup(Invites).WithTags("Administration: invites").For(ApiAccess.Admin)
+            .ProducesProblem(401).ProducesProblem(403).ProducesProblem(503);
+        group.MapGet("", (Delegate)self.ListAsync).WithSummary("Invites that are good, without the secrets")
+            .Produces<InviteList>();
+        group.MapPost("", self.AddAsync).WithSummary("Makes an invite; the answer shows the secret, once")
+            .Produces<NewInviteAnswer>(201).ProducesProblem(400).ProducesProblem(429);
+        group.MapDelete("{id:long}", self.RevokeAsync).WithSummary("Takes an invite back").Produces(204)
+            .ProducesProblem(404);
+    }
+
+    private async Task<IResult> RegisterAsync(Register body, HttpContext http)
+    {
+        var ct = http.RequestAborted;
+        if (options.AccountsRegistration == RegistrationMode.Closed)
+            throw new StorageException(StorageFault.NotAllowed, "Nobody can register here. Ask who runs this server.");
+        if (await WaitAsync(http, ct) is { } refusal)
+            return refusal;
+        var invite = await FindInviteAsync(body.Invite, ct);
+        AccountEndpoints.RequireGood(body.Password);
+        UserTable.CheckUsername(body.Username);
+        await users.AddAsync(new(body.Username, Passwords.Hash(body.Password))
+        {
+            Email = body.Email is { Length: > 0 } email ? email : null,
+            InviteHash = invite,
+        }, ct);
+        return Results.Created((string?)null, new RegisteredAnswer(body.Username));
+    }
+
+    /// <summary>Counted before anything is looked at, so that nobody tries names or invites by the thousand.</summary>
+    private async Task<IResult?> WaitAsync(HttpContext http, CancellationToken ct)
+    {
+        string[] subjects = [$"register {ClientAddress.Of(http.Connection.RemoteIpAddress)}"];
+        if (await attempts.WaitAsync(subjects, [AttemptsByAddress], ct) is not { } wait)
+        {
+            await attempts.CountAsync(subjects, ct);
+            return null;
+        }
+        var seconds = (int)Math.Ceiling(wait.TotalSeconds);
+        http.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        return ApiProblem.Of(StorageFault.LimitReached,
+            $"Too many registrations from this address. Try again in {seconds} seconds.").ToResult();
+    }
+
+    /// <exception cref="StorageException">NotAllowed: there is none, and one is needed, or it is not good.</exception>
+    private async Task<byte[]?> FindInviteAsync(string? secret, CancellationToken ct)
+    {
+        if (string.IsNullOrEmpty(secret) && options.AccountsRegistration == RegistrationMode.Open)
+            return null;
+        return AppPasswordSecret.Hash(secret ?? "") is { } hash && await invites.IsGoodAsync(hash, ct)
+            ? hash
+            : throw InviteTable.NotGood();
+    }
+
+    private async Task<IResult> ListAsync(HttpContext http) => Results.Ok(new InviteList(
+        [.. (await invites.ListAsync(http.RequestAborted)).Select(Describe)]));
+
+    private static InviteAnswer Describe(InviteRow row) => new()
+    {
+        Id = row.Id, Note = row.Note, Plan = row.Plan, Created = row.CreatedAt, Expires = row.ExpiresAt,
+    };
+
+    private async Task<IResult> AddAsync(AddInvite body, HttpContext http)
+    {
+        var secret = AppPasswordSecret.New();
+        var id = await invites.AddAsync(AppPasswordSecret.HashOfNew(secret), body.Note ?? "", body.Plan ?? "default",
+            body.Days ?? InviteDays, http.RequestAborted);
+        return Results.Created($"{Invites}/{id}", new NewInviteAnswer { Id = id, Secret = secret });
+    }
+
+    private async Task<IResult> RevokeAsync(long id, HttpContext http)
+    {
+        await invites.RevokeAsync(id, http.RequestAborted);
+        return Results.NoContent();
+    }
+}

@@ -1,0 +1,57 @@
+using Kosha.Daemon.Auth;
+using Kosha.Storage.Accounts;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Kosha.Daemon.Api;
+
+/// <summary><c>/api/account/two-factor</c>: a code beside the password, from an authenticator (RFC 6238).</summary>
+internal sealed class TwoFactorEndpoints(
+    UserTable users, TwoFactorTable table, SecondFactor codes, OwnPassword own)
+{
+    private const string Route = AccountEndpoints.Route + "/two-factor";
+
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        var self = routes.ServiceProvider.GetRequiredService<TwoFactorEndpoints>();
+        var group = routes.MapGroup(Route).WithTags("Two-factor sign-in").For(ApiAccess.Account)
+            .ProducesProblem(400).ProducesProblem(401).ProducesProblem(403).ProducesProblem(429).ProducesProblem(503);
+        group.MapPost("", self.BeginAsync).WithSummary("Gives a secret for an authenticator; nothing changes yet")
+            .Produces<TwoFactorAnswer>().ProducesProblem(409);
+        group.MapPost("confirm", self.ConfirmAsync)
+            .WithSummary("Switches it on by a first code; all other sessions end, and devices need app passwords")
+            .Produces<RecoveryCodeList>().ProducesProblem(404).ProducesProblem(409);
+        group.MapPost("recovery-codes", self.RenewCodesAsync).WithSummary("Ten new recovery codes; the old ones end")
+            .Produces<RecoveryCodeList>().ProducesProblem(404);
+        group.MapDelete("", self.EndAsync).WithSummary("Switches it off").Produces(204).ProducesProblem(404);
+    }
+
+    private async Task<IResult> BeginAsync(ConfirmByPassword body, HttpContext http)
+    {
+        if (await own.RefusalAsync(http, body.Password) is { } refusal)
+            return refusal;
+        var caller = ApiCaller.Of(http);
+        var seed = await codes.BeginAsync(caller, http.RequestAborted);
+        var account = await users.AccountAsync(caller, http.RequestAborted);
+        return Results.Ok(new TwoFactorAnswer(Totp.ToText(seed), Totp.UriOf(seed, account.Username)));
+    }
+
+    private async Task<IResult> ConfirmAsync(ConfirmTwoFactor body, HttpContext http) =>
+        await codes.ConfirmAsync(ApiCaller.Of(http), body.Code, http.RequestAborted) is { } recovery
+            ? Results.Ok(new RecoveryCodeList(recovery))
+            : ApiProblem.Wrong("code").ToResult();
+
+    private async Task<IResult> RenewCodesAsync(ConfirmByCode body, HttpContext http) =>
+        await RefusalAsync(body, http)
+        ?? Results.Ok(new RecoveryCodeList(await codes.RenewCodesAsync(ApiCaller.Of(http), http.RequestAborted)));
+
+    private async Task<IResult> EndAsync([FromBody] ConfirmByCode body, HttpContext http)
+    {
+        if (await RefusalAsync(body, http) is { } refusal)
+            return refusal;
+        await table.EndAsync(ApiCaller.Of(http), http.RequestAborted);
+        return Results.NoContent();
+    }
+
+    private async Task<IResult?> RefusalAsync(ConfirmByCode body, HttpContext http) =>
+        await own.RefusalAsync(http, body.Password) ?? await own.CodeRefusalAsync(http, body.Code);
+}

@@ -1,0 +1,56 @@
+using Dapper;
+using Kosha.Storage.Tree;
+using Kosha.Storage.Uploads;
+
+namespace Kosha.Storage.Accounts;
+
+/// <summary>The end of accounts.</summary>
+public sealed partial class UserTable
+{
+    private const string SqlBeginDeletion = """
+        update users set deleting_at = now(), disabled_at = coalesce(disabled_at, now()),
+            credential_stamp = gen_random_uuid()
+        where id = @id
+        """;
+
+    /// <summary>
+    /// Disables an account for ever; <see cref="AccountDeletion"/> removes what it has, and its name last.
+    /// </summary>
+    /// <exception cref="StorageException">NotFound, NotAllowed (the last administrator).</exception>
+    public Task BeginDeletionAsync(long id, CancellationToken ct) => database.WriteAsync(async transaction =>
+    {
+        await LockAsync(transaction, id, isLast: true, ct);
+        await transaction.Connection!.ExecuteAsync(
+            new(SqlBeginDeletion, new { id }, transaction, cancellationToken: ct));
+    }, ct);
+
+    private const string SqlDeleting = """
+        select id from users where deleting_at is not null and id > @after order by id limit @limit
+        """;
+
+    /// <summary>Accounts that are being deleted, a page by id.</summary>
+    internal Task<List<long>> DeletingAsync(long after, int limit, CancellationToken ct) =>
+        database.ReadAsync(async connection => (await connection.QueryAsync<long>(
+            new(SqlDeleting, new { after, limit }, cancellationToken: ct))).AsList(), ct);
+
+    /// <summary>What else names the user ends with a row of these.</summary>
+    private const string SqlRemove = """
+        delete from sessions where user_id = @userId;
+        delete from app_passwords where user_id = @userId;
+        delete from two_factors where user_id = @userId;
+        delete from usage where user_id = @userId;
+        delete from users where id = @userId and deleting_at is not null;
+        """;
+
+    /// <summary>Removes the row, where nothing is left that it needs. False: something is.</summary>
+    internal Task<bool> RemoveAsync(long userId, CancellationToken ct) => database.WriteAsync(async transaction =>
+    {
+        if (await UploadTable.AnyLeftAsync(transaction, userId, ct)
+            || !await NodeTree.RemoveRootAsync(transaction, userId, ct))
+            return false;
+        await UploadTable.ForgetAllAsync(transaction, userId, ct);
+        await transaction.Connection!.ExecuteAsync(
+            new(SqlRemove, new { userId }, transaction, cancellationToken: ct));
+        return true;
+    }, ct);
+}
