@@ -30,12 +30,12 @@ internal static class ApiSetup
         services.AddHostedService(provider => provider.GetRequiredService<UploadCompletions>());
         services.AddSingleton<UploadEndpoints>();
         services.AddSingleton<SessionEndpoints>();
-        services.AddSingleton<NodeSearch>();
-        services.AddSingleton<SearchProfileTable>();
-        services.AddSingleton<SearchEndpoints>();
         services.AddSingleton<VersionEndpoints>();
         services.AddSingleton<TrashEndpoints>();
         services.AddSingleton<PlanEndpoints>();
+        services.AddSingleton<NodeSearch>();
+        services.AddSingleton<SearchProfileTable>();
+        services.AddSingleton<SearchEndpoints>();
         services.AddSingleton<NodeEndpoints>();
         services.AddSingleton<NodeWriteEndpoints>();
         services.AddAccounts();
@@ -52,10 +52,10 @@ internal static class ApiSetup
     {
         UploadEndpoints.Map(routes);
         SessionEndpoints.Map(routes);
-        SearchEndpoints.Map(routes);
         VersionEndpoints.Map(routes);
         TrashEndpoints.Map(routes);
         PlanEndpoints.Map(routes);
+        SearchEndpoints.Map(routes);
         NodeEndpoints.Map(routes);
         NodeWriteEndpoints.Map(routes);
         routes.MapAccounts();

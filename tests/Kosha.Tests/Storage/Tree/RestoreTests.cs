@@ -180,6 +180,27 @@ public sealed class RestoreTests(SharedPostgres postgres) : StorageTest(postgres
     }
 
     [Fact]
+    public async Task An_app_password_for_a_folder_does_not_reach_the_trash_and_one_that_reads_changes_nothing()
+    {
+        await User.MakeFoldersAsync("a");
+        await User.PutAsync("a/file", "1");
+        var ids = await TrashAsync("a/file");
+        var tree = Storage.Tree;
+        var limited = (await Storage.LimitAsync(User, "a")).Caller;
+        await RefusedAsync(StorageFault.NotAllowed, () => tree.ListTrashAsync(limited, null, 10, None));
+        var reader = (await Storage.LimitAsync(User, "", isReadOnly: true)).Caller;
+        Assert.Single(await tree.ListTrashAsync(reader, null, 10, None));
+        foreach (var caller in (Kosha.Storage.Accounts.Caller[])[limited, reader])
+        {
+            await RefusedAsync(StorageFault.NotAllowed, () => tree.RestoreAsync(
+                caller, ids, new(null, true), WriteConditions.None, None));
+            await RefusedAsync(StorageFault.NotAllowed, () => tree.MarkTrashAsync(caller, ids, None));
+            await RefusedAsync(StorageFault.NotAllowed, () => tree.MarkAllTrashAsync(caller, None));
+        }
+        Assert.Equal(["file"], await RestoreAsync(ids));
+    }
+
+    [Fact]
     public async Task A_lock_on_the_folder_is_judged_and_the_quota_is_not()
     {
         await User.MakeFoldersAsync("a", "a/b");

@@ -239,6 +239,33 @@ public sealed class VersionTests(SharedPostgres postgres) : StorageTest(postgres
     }
 
     [Fact]
+    public async Task An_app_password_reaches_the_versions_of_its_folder_and_may_only_read_them()
+    {
+        await User.MakeFolderAsync("folder");
+        foreach (var path in (string[])["file", "folder/file"])
+        {
+            await User.PutAsync(path, "one");
+            await User.PutAsync(path, "two");
+        }
+        var outside = Assert.Single(await User.VersionsAsync("file"));
+        var inside = Assert.Single(await User.VersionsAsync("folder/file"));
+        var tree = Storage.Tree;
+        var limited = (await Storage.LimitAsync(User, "folder")).Caller;
+        await RefusedAsync(StorageFault.NotFound, () => tree.VersionsAsync(limited, outside.NodeId, None));
+        await RefusedAsync(StorageFault.NotFound, () => tree.RestoreVersionAsync(
+            limited, outside.NodeId, outside.Id, WriteConditions.None, None));
+        Assert.Null(await tree.FindVersionAsync(limited, outside.NodeId, outside.Id, None));
+        var reader = (await Storage.LimitAsync(User, "", isReadOnly: true)).Caller;
+        Assert.Single(await tree.VersionsAsync(reader, inside.NodeId, None));
+        await RefusedAsync(StorageFault.NotAllowed, () => tree.RestoreVersionAsync(
+            reader, inside.NodeId, inside.Id, WriteConditions.None, None));
+        await RefusedAsync(StorageFault.NotAllowed, () => tree.DeleteVersionAsync(
+            reader, inside.NodeId, inside.Id, None));
+        await tree.RestoreVersionAsync(limited, inside.NodeId, inside.Id, WriteConditions.None, None);
+        Assert.Equal("one", await User.ReadAsync("folder/file"));
+    }
+
+    [Fact]
     public async Task An_upload_over_a_file_keeps_it_and_an_old_content_is_the_users_own()
     {
         await User.PutAsync("file", "old");
