@@ -4,6 +4,7 @@
 # --peers=kosha,kosha-1m measures Kosha beside itself with a tree of 1,000,000 nodes.
 # --workloads=s3 measures Kosha on S3, that S3 server alone (the limit) and rclone over the same bucket. S3_ENDPOINT,
 #   S3_REGION, S3_ACCESS_KEY and S3_SECRET_KEY name a server; without them the tests' own one is started.
+# --workloads=api measures the calls of a page, for a user with 10,000 nodes.
 # Kosha makes every file durable before it answers; the others do not. Compare figures of one run only.
 set -eu
 cd "$(dirname "$0")/.."

@@ -7,9 +7,10 @@ using Kosha.Benchmarks.Workloads;
 // machine does beside the benchmark then troubles all of them alike. Round 0 warms all of them up and is not counted: a
 // server in use is warm.
 var groups = Words("workloads",
-    [.. Workload.All.Select(workload => workload.Group).Distinct().Where(group => group != InS3.Group)]);
+    [.. Workload.All.Select(workload => workload.Group).Distinct()
+        .Where(group => group is not (InS3.Group or ApiCalls.Group))]);
 var isInS3 = groups.Contains(InS3.Group);
-var peers = Words("peers", [.. isInS3 ? Peer.InS3 : Peer.Compared]);
+var peers = Words("peers", [.. isInS3 ? Peer.InS3 : groups is [ApiCalls.Group] ? Peer.Alone : Peer.Compared]);
 var rounds = int.Parse(Word("rounds", "5"), CultureInfo.InvariantCulture);
 var limit = TimeSpan.FromSeconds(double.Parse(Word("seconds", "1"), CultureInfo.InvariantCulture));
 var bigBytes = long.Parse(Word("mib", isInS3 ? "128" : "1024"), CultureInfo.InvariantCulture) << 20;

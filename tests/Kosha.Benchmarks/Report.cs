@@ -27,7 +27,8 @@ public sealed class Report(IReadOnlyList<string> peers)
                 : "Only Kosha makes every write durable (fsync) before it answers; the others can lose what they have "
                     + "acknowledged."));
         var workloads = all.Keys.Select(key => key.Workload).Distinct().ToList();
-        Print(output, workloads, "Medians: operations a second, MB/s, or seconds. 'x' above 1: Kosha is ahead",
+        Print(output, workloads,
+            "Medians: operations a second, MB/s, seconds, or ms a call. 'x' above 1: Kosha is ahead",
             (workload, peer) => Figure(workload, peer) is { } figure ? Text(figure) + Ratio(workload, peer) : "fails");
         Print(output, workloads, "Processor time, ms an operation (medians); '+': of Kosha's Postgres",
             (workload, peer) => Both(workload, peer, (m, usage) => usage.Seconds * 1000 / m.Operations, Median));
@@ -70,7 +71,7 @@ public sealed class Report(IReadOnlyList<string> peers)
         if (kosha is null || peer == kosha || Figure(workload, kosha) is not { } own
             || Figure(workload, peer) is not { } other)
             return "";
-        var ratio = workload.Unit == Unit.Seconds ? other / own : own / other;
+        var ratio = workload.Unit is Unit.Seconds or Unit.MillisecondsEach ? other / own : own / other;
         return string.Create(CultureInfo.InvariantCulture, $" ({ratio:0.00}x)");
     }
 

@@ -30,6 +30,9 @@ public sealed class Peer : IAsyncDisposable
     /// <summary>The servers that are measured unless others are named.</summary>
     public static IReadOnlyList<string> Compared { get; } = ["kosha", "apache", "nginx", "lighttpd", "rclone"];
 
+    /// <summary>For calls that no other server knows.</summary>
+    public static IReadOnlyList<string> Alone { get; } = ["kosha"];
+
     /// <summary>Kosha beside itself with a tree of 1,000,000 nodes.</summary>
     public const string LargeKosha = "kosha-1m";
 

@@ -13,6 +13,9 @@ public enum Unit
 
     /// <summary>Less is better.</summary>
     Seconds,
+
+    /// <summary>The average; less is better.</summary>
+    MillisecondsEach,
 }
 
 /// <summary>Where and how a workload runs.</summary>
@@ -27,7 +30,7 @@ public sealed record Round(Target Target, string Folder, Contents Contents, Time
 }
 
 /// <summary>One kind of work. Those of a group run in their order and build on each other.</summary>
-/// <param name="Group">core, list, big, tree or s3.</param>
+/// <param name="Group">core, list, big, tree, s3 or api.</param>
 /// <param name="Name">As in the report.</param>
 /// <param name="Unit">Of the figure.</param>
 /// <param name="Run">Measures; throws if the server does not do what it should.</param>
@@ -39,7 +42,7 @@ public sealed record Workload(string Group, string Name, Unit Unit, Func<Round, 
     public static IReadOnlyList<Workload> All { get; } =
     [
         .. SmallFiles.Workloads, .. Depth.Workloads, .. Listings.Workloads, .. BigFile.Workloads, .. Trees.Workloads,
-        .. InS3.Workloads,
+        .. InS3.Workloads, .. ApiCalls.Workloads,
     ];
 
     /// <summary>The figure of a measurement in this workload's unit.</summary>
@@ -47,6 +50,7 @@ public sealed record Workload(string Group, string Name, Unit Unit, Func<Round, 
     {
         Unit.OperationsPerSecond => m.Operations / m.Seconds,
         Unit.MegabytesPerSecond => m.Bytes / 1e6 / m.Seconds,
+        Unit.MillisecondsEach => m.Seconds * 1000 / m.Operations,
         _ => m.Seconds,
     };
 }
