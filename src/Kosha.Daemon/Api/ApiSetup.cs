@@ -31,6 +31,8 @@ internal static class ApiSetup
         services.AddSingleton<SessionEndpoints>();
         services.AddSingleton<NodeEndpoints>();
         services.AddSingleton<NodeWriteEndpoints>();
+        services.AddSingleton<ZipEndpoints>();
+        services.AddSingleton<ListEndpoints>();
         services.AddOpenApi(Document, document =>
         {
             document.ShouldInclude = described =>
@@ -46,6 +48,8 @@ internal static class ApiSetup
         SessionEndpoints.Map(routes);
         NodeEndpoints.Map(routes);
         NodeWriteEndpoints.Map(routes);
+        ZipEndpoints.Map(routes);
+        ListEndpoints.Map(routes);
         UploadLinks.Map(routes);
         routes.MapOpenApi("/openapi/{documentName}.json");
     }

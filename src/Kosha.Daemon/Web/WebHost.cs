@@ -25,6 +25,8 @@ internal static class WebHost
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         AddServices(builder.Services, installation, blobs, spools);
+        builder.Services.AddSingleton(Drive(options));
+        builder.Services.AddSingleton<FileDownload>();
         builder.Services.AddApi(options);
         builder.Services.AddSingleton(new SessionCookie(options.PublicUrl));
         builder.Services.AddSingleton(new LinkSigner(MasterKey.Load(options, installation.Folder)));
@@ -44,16 +46,18 @@ internal static class WebHost
         app.UseIdleBodyLimit();
         app.MapPlainPages();
         app.MapApi();
-        app.MapWebDav(new WebDavOptions
-        {
-            InfiniteDepth = options.WebDavInfiniteDepth,
-            PublicUrl = options.PublicUrl,
-            Redirect = options.BlobsRedirect,
-            RedirectMinBytes = options.BlobsRedirectMinBytes,
-            FreeBytes = () => options.BlobsS3 is null ? FreeBytes(options.BlobsDirectory) : null,
-        });
+        app.MapWebDav(app.Services.GetRequiredService<WebDavOptions>());
         return app;
     }
+
+    private static WebDavOptions Drive(KoshaOptions options) => new()
+    {
+        InfiniteDepth = options.WebDavInfiniteDepth,
+        PublicUrl = options.PublicUrl,
+        Redirect = options.BlobsRedirect,
+        RedirectMinBytes = options.BlobsRedirectMinBytes,
+        FreeBytes = () => options.BlobsS3 is null ? FreeBytes(options.BlobsDirectory) : null,
+    };
 
     private static long? FreeBytes(string directory)
     {

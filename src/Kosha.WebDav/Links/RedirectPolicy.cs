@@ -56,10 +56,24 @@ internal sealed class RedirectPolicy(WebDavOptions options)
     /// </summary>
     public bool Applies(HttpRequest request, long size, RedirectMode? own = null) => !IsOff(own)
         && size >= options.RedirectMinBytes
-        && HttpMethods.IsGet(request.Method)
-        && !request.Headers.ContainsKey("Origin")
-        && !Array.Exists(ConditionHeaders, request.Headers.ContainsKey)
+        && IsPlainGet(request)
         && Follows(request.Headers.UserAgent.ToString(), own ?? options.Redirect);
+
+    /// <summary>
+    /// The same beside the drive. A browser that goes to a file, or saves it, is redirected whatever the size; a page
+    /// that shows or reads one would need the store to be allowed by the page, and the page by the store.
+    /// </summary>
+    public bool AppliesToDownload(HttpRequest request, long size, RedirectMode? own = null) =>
+        request.Headers["Sec-Fetch-Mode"].ToString() switch
+        {
+            "" => Applies(request, size, own),
+            "navigate" => !IsOff(own) && IsPlainGet(request),
+            _ => false,
+        };
+
+    private static bool IsPlainGet(HttpRequest request) => HttpMethods.IsGet(request.Method)
+        && !request.Headers.ContainsKey("Origin")
+        && !Array.Exists(ConditionHeaders, request.Headers.ContainsKey);
 
     private static bool Follows(string userAgent, RedirectMode mode)
     {
