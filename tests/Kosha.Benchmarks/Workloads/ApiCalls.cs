@@ -26,6 +26,8 @@ internal static class ApiCalls
     /// <summary>One tree for all rounds: the user has 10,000 nodes, and not more with every round.</summary>
     private const string Tree = "api-tree/";
 
+    private static readonly byte[] Known = Encoding.ASCII.GetBytes("content that the user has");
+
     public static IReadOnlyList<Workload> Workloads { get; } =
     [
         new(Group, "folder of 100", Unit.MillisecondsEach, round =>
@@ -47,8 +49,6 @@ internal static class ApiCalls
             return () => Post(connection, "/api/uploads", body)?.GetProperty("state").GetString() == "completed";
         })),
     ];
-
-    private static readonly byte[] Known = Encoding.ASCII.GetBytes("content that the user has");
 
     private static string Deep(int levels) => string.Join('/', Enumerable.Range(1, levels).Select(l => $"level {l}"));
 

@@ -39,7 +39,7 @@ public sealed class AccessMatrixTests(SharedKosha kosha, SharedPostgres postgres
         await using var app = WebHost.Build(
             options, installation, store, new SpoolFolder(folder["spool"], 1 << 20), NullLoggerFactory.Instance);
         return ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
-            .Where(endpoint => ("/" + endpoint.RoutePattern.RawText!.TrimStart('/')).StartsWith("/api/"))
+            .Where(endpoint => ("/" + endpoint.RoutePattern.RawText!.TrimStart('/')).StartsWith("/api/", StringComparison.Ordinal))
             .SelectMany(endpoint => endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods
                 .Where(method => method != "HEAD")
                 .Select(method => (Route: $"{method} /{endpoint.RoutePattern.RawText!.Trim('/')}",
@@ -172,7 +172,7 @@ public sealed class AccessMatrixTests(SharedKosha kosha, SharedPostgres postgres
     {
         var isRight = refusal is null ? status is not (401 or 403 or 404 or >= 500) : status == refusal;
         if (!isRight)
-            wrong.Add(string.Create(CultureInfo.InvariantCulture,
-                $"{route}: {role} got {status} instead of {refusal?.ToString() ?? "something else"}."));
+            wrong.Add(string.Create(
+                CultureInfo.InvariantCulture, $"{route}: {role} got {status} instead of {refusal} (nothing: let in)."));
     }
 }
