@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Kosha.Storage.Search;
 using Kosha.Storage.Uploads;
 
 namespace Kosha.Daemon.Api;
@@ -32,6 +33,9 @@ internal static class ApiSetup
         services.AddSingleton<VersionEndpoints>();
         services.AddSingleton<TrashEndpoints>();
         services.AddSingleton<PlanEndpoints>();
+        services.AddSingleton<NodeSearch>();
+        services.AddSingleton<SearchProfileTable>();
+        services.AddSingleton<SearchEndpoints>();
         services.AddSingleton<NodeEndpoints>();
         services.AddSingleton<NodeWriteEndpoints>();
         services.AddAccounts();
@@ -51,6 +55,7 @@ internal static class ApiSetup
         VersionEndpoints.Map(routes);
         TrashEndpoints.Map(routes);
         PlanEndpoints.Map(routes);
+        SearchEndpoints.Map(routes);
         NodeEndpoints.Map(routes);
         NodeWriteEndpoints.Map(routes);
         routes.MapAccounts();

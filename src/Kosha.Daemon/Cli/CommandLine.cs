@@ -27,6 +27,8 @@ internal sealed class CommandLine(KoshaOptions options, IReadOnlyList<string> ar
         root.Subcommands.Add(InviteCommands.Create(this));
         root.Subcommands.Add(PlanCommands.Create(this));
         root.Subcommands.Add(StatsCommand.Create(this));
+        root.Subcommands.Add(TransferCommands.Import(this));
+        root.Subcommands.Add(TransferCommands.Export(this));
         root.Subcommands.Add(UpkeepCommands.Fsck(this));
         root.Subcommands.Add(BlobCommands.Create(this));
         root.Subcommands.Add(JobCommands.Create(this));
