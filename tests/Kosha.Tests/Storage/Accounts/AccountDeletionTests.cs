@@ -63,6 +63,7 @@ public sealed class AccountDeletionTests(SharedPostgres postgres) : StorageTest(
         var (leaving, staying) = (await Storage.NewUserAsync(), User);
         await FillAsync(leaving, TestSize.Pick(10_000, 100_000));
         await staying.PutAsync("shared", "shared by many");
+        await leaving.SetPlanAsync("version_days = 30");
         await leaving.PutAsync("own", "nobody else had this");
         await leaving.PutAsync("own", "nobody else has this");
         await leaving.MakeFoldersAsync("a", "a/b", "a/b/c");

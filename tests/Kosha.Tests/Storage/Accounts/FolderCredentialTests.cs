@@ -120,6 +120,7 @@ public sealed class FolderCredentialTests(StorageFixture storage) : IClassFixtur
     public async Task The_trash_is_not_for_it_and_versions_are_those_of_its_files()
     {
         var (owner, device) = await NewAsync();
+        await owner.SetPlanAsync("version_days = 30");
         await owner.PutAsync("outside", "changed");
         await device.PutAsync("inside", "changed");
         var (inside, outside) = (await owner.GetAsync("a/b/inside"), await owner.GetAsync("outside"));
