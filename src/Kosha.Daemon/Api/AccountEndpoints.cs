@@ -15,15 +15,17 @@ internal sealed class AccountEndpoints(UserTable users, OwnPassword own, DataFol
         var self = routes.ServiceProvider.GetRequiredService<AccountEndpoints>();
         var group = routes.MapGroup(Route).WithTags("Account").For(ApiAccess.Account)
             .ProducesProblem(401).ProducesProblem(403).ProducesProblem(503);
-        group.MapGet("", (Delegate)self.GetAsync).WithSummary("One's own account").Produces<AccountAnswer>();
+        group.MapGet("", (Delegate)self.GetAsync).WithSummary("One's own account").Produces<AccountAnswer>()
+            .WithAnswerExample(200, AccountExamples.Account);
         group.MapPatch("", self.ChangeAsync).WithSummary("Changes the email").Produces<AccountAnswer>()
-            .ProducesProblem(400).ProducesProblem(409);
+            .ProducesProblem(400).ProducesProblem(409).WithRequestExample(AccountExamples.ChangeAccount)
+            .WithAnswerExample(200, AccountExamples.Account);
         group.MapPut("password", self.SetPasswordAsync)
             .WithSummary("Sets a new password; all other sessions end, app passwords stay").Produces(204)
-            .ProducesProblem(400).ProducesProblem(429);
+            .ProducesProblem(400).ProducesProblem(429).WithRequestExample(AccountExamples.ChangePassword);
         group.MapDelete("", self.DeleteAsync)
             .WithSummary("Ends the account at once; all its files are removed for good soon after").Produces(204)
-            .ProducesProblem(400).ProducesProblem(429);
+            .ProducesProblem(400).ProducesProblem(429).WithRequestExample(AccountExamples.ConfirmByPassword);
     }
 
     private async Task<IResult> GetAsync(HttpContext http)

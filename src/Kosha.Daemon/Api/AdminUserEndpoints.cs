@@ -19,12 +19,15 @@ internal sealed class AdminUserEndpoints(UserTable users)
         var group = routes.MapGroup(Route).WithTags("Administration: users").For(ApiAccess.Admin)
             .ProducesProblem(401).ProducesProblem(403).ProducesProblem(503);
         group.MapGet("", self.ListAsync).WithSummary("All users, a page in the order in which they came")
-            .Produces<UserList>().ProducesProblem(400);
-        group.MapGet("{id:long}", self.GetAsync).WithSummary("One user").Produces<UserAnswer>().ProducesProblem(404);
+            .Produces<UserList>().ProducesProblem(400).WithAnswerExample(200, AccountExamples.Users);
+        group.MapGet("{id:long}", self.GetAsync).WithSummary("One user").Produces<UserAnswer>().ProducesProblem(404)
+            .WithAnswerExample(200, AccountExamples.User);
         group.MapPost("", self.AddAsync).WithSummary("Makes a user").Produces<UserAnswer>(201)
-            .ProducesProblem(400).ProducesProblem(409);
+            .ProducesProblem(400).ProducesProblem(409).WithRequestExample(AccountExamples.AddUser)
+            .WithAnswerExample(201, AccountExamples.User);
         group.MapPatch("{id:long}", self.ChangeAsync).WithSummary("Changes a user").Produces<UserAnswer>()
-            .ProducesProblem(400).ProducesProblem(404);
+            .ProducesProblem(400).ProducesProblem(404).WithRequestExample(AccountExamples.ChangeUser)
+            .WithAnswerExample(200, AccountExamples.User);
         group.MapDelete("{id:long}", self.DeleteAsync)
             .WithSummary("Disables a user at once; all its files are removed for good soon after").Produces(204)
             .ProducesProblem(404);

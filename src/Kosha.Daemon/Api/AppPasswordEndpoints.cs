@@ -15,9 +15,11 @@ internal sealed class AppPasswordEndpoints(AppPasswordTable appPasswords)
         var group = routes.MapGroup(Route).WithTags("App passwords").For(ApiAccess.Account)
             .ProducesProblem(401).ProducesProblem(403).ProducesProblem(503);
         group.MapGet("", (Delegate)self.ListAsync).WithSummary("One's own app passwords, without the secrets")
-            .Produces<AppPasswordList>();
+            .Produces<AppPasswordList>().WithAnswerExample(200, AccountExamples.AppPasswords);
         group.MapPost("", self.AddAsync).WithSummary("Makes an app password; the answer shows the secret, once")
-            .Produces<NewAppPasswordAnswer>(201).ProducesProblem(400).ProducesProblem(409).ProducesProblem(429);
+            .Produces<NewAppPasswordAnswer>(201).ProducesProblem(400).ProducesProblem(409).ProducesProblem(429)
+            .WithRequestExample(AccountExamples.AddAppPassword)
+            .WithAnswerExample(201, AccountExamples.NewAppPassword);
         group.MapDelete("{id:long}", self.RevokeAsync).WithSummary("Ends an app password at once").Produces(204)
             .ProducesProblem(404);
     }

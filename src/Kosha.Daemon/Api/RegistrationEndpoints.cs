@@ -23,13 +23,15 @@ internal sealed class RegistrationEndpoints(
         routes.MapPost(ApiErrors.Path + "/register", self.RegisterAsync).WithTags("Registration")
             .For(ApiAccess.Anyone).WithSummary("Makes an account of one's own, where that is allowed")
             .Produces<RegisteredAnswer>(201).ProducesProblem(400).ProducesProblem(403).ProducesProblem(409)
-            .ProducesProblem(429).ProducesProblem(503);
+            .ProducesProblem(429).ProducesProblem(503).WithRequestExample(AccountExamples.Register)
+            .WithAnswerExample(201, AccountExamples.Registered);
         var group = routes.MapGroup(Invites).WithTags("Administration: invites").For(ApiAccess.Admin)
             .ProducesProblem(401).ProducesProblem(403).ProducesProblem(503);
         group.MapGet("", (Delegate)self.ListAsync).WithSummary("Invites that are good, without the secrets")
-            .Produces<InviteList>();
+            .Produces<InviteList>().WithAnswerExample(200, AccountExamples.Invites);
         group.MapPost("", self.AddAsync).WithSummary("Makes an invite; the answer shows the secret, once")
-            .Produces<NewInviteAnswer>(201).ProducesProblem(400).ProducesProblem(429);
+            .Produces<NewInviteAnswer>(201).ProducesProblem(400).ProducesProblem(429)
+            .WithRequestExample(AccountExamples.AddInvite).WithAnswerExample(201, AccountExamples.NewInvite);
         group.MapDelete("{id:long}", self.RevokeAsync).WithSummary("Takes an invite back").Produces(204)
             .ProducesProblem(404);
     }

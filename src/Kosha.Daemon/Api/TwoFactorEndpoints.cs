@@ -16,13 +16,18 @@ internal sealed class TwoFactorEndpoints(
         var group = routes.MapGroup(Route).WithTags("Two-factor sign-in").For(ApiAccess.Account)
             .ProducesProblem(400).ProducesProblem(401).ProducesProblem(403).ProducesProblem(429).ProducesProblem(503);
         group.MapPost("", self.BeginAsync).WithSummary("Gives a secret for an authenticator; nothing changes yet")
-            .Produces<TwoFactorAnswer>().ProducesProblem(409);
+            .Produces<TwoFactorAnswer>().ProducesProblem(409).WithRequestExample(AccountExamples.ConfirmByPassword)
+            .WithAnswerExample(200, AccountExamples.TwoFactor);
         group.MapPost("confirm", self.ConfirmAsync)
             .WithSummary("Switches it on by a first code; all other sessions end, and devices need app passwords")
-            .Produces<RecoveryCodeList>().ProducesProblem(404).ProducesProblem(409);
+            .Produces<RecoveryCodeList>().ProducesProblem(404).ProducesProblem(409)
+            .WithRequestExample(AccountExamples.ConfirmTwoFactor)
+            .WithAnswerExample(200, AccountExamples.RecoveryCodes);
         group.MapPost("recovery-codes", self.RenewCodesAsync).WithSummary("Ten new recovery codes; the old ones end")
-            .Produces<RecoveryCodeList>().ProducesProblem(404);
-        group.MapDelete("", self.EndAsync).WithSummary("Switches it off").Produces(204).ProducesProblem(404);
+            .Produces<RecoveryCodeList>().ProducesProblem(404).WithRequestExample(AccountExamples.ConfirmByCode)
+            .WithAnswerExample(200, AccountExamples.RecoveryCodes);
+        group.MapDelete("", self.EndAsync).WithSummary("Switches it off").Produces(204).ProducesProblem(404)
+            .WithRequestExample(AccountExamples.ConfirmByCode);
     }
 
     private async Task<IResult> BeginAsync(ConfirmByPassword body, HttpContext http)

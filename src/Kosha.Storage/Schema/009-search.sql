@@ -44,7 +44,7 @@ create trigger file_nodes_renamed after update of name on file_nodes
 -- Searches that a user keeps.
 create table search_profiles (
     id         bigint generated always as identity primary key,
-    user_id    bigint not null references users,
+    user_id    bigint not null references users on delete cascade,
     name       text not null check (char_length(name) between 1 and 80),
     query      text check (char_length(query) between 1 and 200),
     -- Kinds of files, such as image; null: all.

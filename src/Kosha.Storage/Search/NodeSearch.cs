@@ -77,15 +77,16 @@ public sealed class NodeSearch(Database database)
     /// <summary>
     /// The names from the caller's root down to a hit n; no row: it is not live, or not in the folder.
     /// </summary>
-    private const string WayUp = """
+    private const string WayUp = $"""
         with recursive up as (
-            select n.parent_id, array[n.name] as names, @FolderId::bigint is null as is_inside
+            select n.id, n.parent_id, array[n.name] as names, @FolderId::bigint is null as is_inside
             union all
-            select p.parent_id, p.name || up.names, up.is_inside or p.id = @FolderId
+            select p.id, p.parent_id, p.name || up.names, up.is_inside or p.id = @FolderId
             from up cross join lateral (
                 select f.id, f.parent_id, f.name from file_nodes f
-                where f.id = up.parent_id and f.trashed_at is null limit 1) p)
-        select names[2:] as names from up where parent_id is null and is_inside
+                where f.id = up.parent_id and f.trashed_at is null limit 1) p
+            where not ({NodeTree.IsTop}))
+        select names[2:] as names from up where {NodeTree.IsTop} and is_inside and cardinality(names) > 1
         """;
 
     /// <summary>

@@ -26,6 +26,7 @@ public sealed class AccountDeletionTests(SharedPostgres postgres) : StorageTest(
         foreach (var table in new[]
         {
             "file_nodes", "usage", "uploads", "sessions", "app_passwords", "two_factors", "recovery_codes", "locks",
+            "versions", "search_profiles", "node_names",
         })
             Assert.Equal(0, await CountAsync(table, user));
         Assert.Equal(0, await CountAsync("users", user, "id"));
@@ -62,12 +63,16 @@ public sealed class AccountDeletionTests(SharedPostgres postgres) : StorageTest(
         var (leaving, staying) = (await Storage.NewUserAsync(), User);
         await FillAsync(leaving, TestSize.Pick(10_000, 100_000));
         await staying.PutAsync("shared", "shared by many");
+        await leaving.SetPlanAsync("version_days = 30");
+        await leaving.PutAsync("own", "nobody else had this");
         await leaving.PutAsync("own", "nobody else has this");
         await leaving.MakeFoldersAsync("a", "a/b", "a/b/c");
         await leaving.LockAsync("a/b", deep: true);
         await Storage.LimitAsync(leaving, "a/b");
         await new SessionTable(Storage.Database).AddAsync(leaving.Caller, new byte[32], false, null, None);
         await new TwoFactorTable(Storage.Database).BeginAsync(leaving.Caller, [1], None);
+        await Storage.ExecuteAsync(
+            $"insert into search_profiles (user_id, name, query) values ({leaving.Caller.UserId}, 'kept', 'x')");
         await Storage.AssertCleanAsync();
 
         await Users.BeginDeletionAsync(leaving.Caller.UserId, None);
@@ -78,7 +83,7 @@ public sealed class AccountDeletionTests(SharedPostgres postgres) : StorageTest(
         await AssertGoneAsync(leaving);
         Assert.Equal("shared by many", await staying.ReadAsync("shared"));
         await Storage.SweepAsync();
-        Assert.Equal(1, (await Storage.SweepAsync()).Deleted);
+        Assert.Equal(2, (await Storage.SweepAsync()).Deleted);
         Assert.False(File.Exists(Storage.FileOf("nobody else has this")));
         Assert.Equal("shared by many", await staying.ReadAsync("shared"));
         Assert.Equal(0, (await RunAsync()).Deleted);

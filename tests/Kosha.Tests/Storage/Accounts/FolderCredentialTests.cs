@@ -1,5 +1,6 @@
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Search;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Uploads;
 using Xunit;
@@ -113,6 +114,53 @@ public sealed class FolderCredentialTests(StorageFixture storage) : IClassFixtur
         }
         await RefusedAsync(StorageFault.RootIsFixed,
             () => storage.Tree.TrashAsync(device.Caller, [top.Id], WriteConditions.None, None));
+    }
+
+    [Fact]
+    public async Task The_trash_is_not_for_it_and_versions_are_those_of_its_files()
+    {
+        var (owner, device) = await NewAsync();
+        await owner.SetPlanAsync("version_days = 30");
+        await owner.PutAsync("outside", "changed");
+        await device.PutAsync("inside", "changed");
+        var (inside, outside) = (await owner.GetAsync("a/b/inside"), await owner.GetAsync("outside"));
+        Assert.Single(await storage.Tree.VersionsAsync(device.Caller, inside.Id, None));
+        await RefusedAsync(
+            StorageFault.NotFound, () => storage.Tree.VersionsAsync(device.Caller, outside.Id, None));
+        await device.TrashAsync("inside");
+        foreach (var work in new Func<Task>[]
+        {
+            () => storage.Tree.ListTrashAsync(device.Caller, null, 10, None),
+            () => storage.Tree.MarkTrashAsync(device.Caller, [inside.Id], None),
+            () => storage.Tree.MarkAllTrashAsync(device.Caller, None),
+            () => storage.Tree.RestoreAsync(
+                device.Caller, [inside.Id], new(ParentId: null, MayRename: true), WriteConditions.None, None),
+        })
+            await RefusedAsync(StorageFault.NotAllowed, work);
+        Assert.Equal(inside.Id, Assert.Single(await storage.Tree.ListTrashAsync(owner.Caller, null, 10, None)).Id);
+    }
+
+    [Fact]
+    public async Task A_search_finds_what_is_in_its_folder_and_says_where_it_is_from_there()
+    {
+        var (owner, device) = await NewAsync();
+        await owner.MakeFolderAsync("a/b/below");
+        await owner.PutAsync("a/b/below/inside too", "x");
+        await owner.PutAsync("inside of nothing", "x");
+        var search = new NodeSearch(storage.Database);
+        async Task<string[]> FindAsync(TestUser user, string? text, long? folderId = null)
+        {
+            var query = new NodeQuery { Text = text, FolderId = folderId };
+            var page = await search.FindAsync(user.Caller, query, SearchOrder.Modified, null, 100, None);
+            return [.. page.Hits.Select(hit => hit.Path.ToString()).Order(StringComparer.Ordinal)];
+        }
+        Assert.Equal(["/below/inside too", "/inside"], await FindAsync(device, "inside"));
+        Assert.Equal(["/below", "/below/inside too", "/inside"], await FindAsync(device, null));
+        Assert.Empty(await FindAsync(device, "outside"));
+        Assert.Empty(await FindAsync(device, "inside", (await owner.GetAsync("")).Id));
+        Assert.Equal(
+            ["/below/inside too"], await FindAsync(device, "inside", (await owner.GetAsync("a/b/below")).Id));
+        Assert.Equal(["/a/b/below/inside too", "/a/b/inside", "/inside of nothing"], await FindAsync(owner, "inside"));
     }
 
     [Fact]
