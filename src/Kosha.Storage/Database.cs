@@ -31,6 +31,11 @@ public sealed class Database : IAsyncDisposable
     /// </summary>
     private const string PlannerOptions = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off";
 
+    /// <summary>
+    /// How alike a word and a part of a name have to be for a search: two letters that changed places are still found.
+    /// </summary>
+    private const string SearchOptions = "-c pg_trgm.word_similarity_threshold=0.35";
+
     private readonly NpgsqlDataSource source;
 
     static Database() => DefaultTypeMap.MatchNamesWithUnderscores = true;
@@ -46,7 +51,7 @@ public sealed class Database : IAsyncDisposable
         {
             settings.MaxAutoPrepare = 128;
             settings.AutoPrepareMinUsages = 2;
-            settings.Options = $"{settings.Options} {PlannerOptions}".TrimStart();
+            settings.Options = $"{settings.Options} {PlannerOptions} {SearchOptions}".TrimStart();
         }
         // Kosha sets nothing that outlives a transaction, so there is nothing to reset.
         settings.NoResetOnClose = true;
@@ -218,8 +223,27 @@ public sealed class Database : IAsyncDisposable
     /// daemons may start at once. A schema newer than the program is refused.
     /// </summary>
     /// <returns>The names of the scripts applied now.</returns>
-    /// <exception cref="InvalidOperationException">The schema is newer than this program.</exception>
-    public Task<IReadOnlyList<string>> MigrateAsync(CancellationToken ct) =>
+    /// <exception cref="InvalidOperationException">
+    /// The schema is newer than this program, or the server does not let Kosha have what it needs.
+    /// </exception>
+    public async Task<IReadOnlyList<string>> MigrateAsync(CancellationToken ct)
+    {
+        try
+        {
+            return await MigrateOnceAsync(ct);
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InsufficientPrivilege
+            or PostgresErrorCodes.UndefinedFile or PostgresErrorCodes.FeatureNotSupported)
+        {
+            throw new InvalidOperationException(
+                $"The database cannot be made ready: {e.MessageText}. Kosha's role must own the database or have "
+                + "CREATE on it, and the server must have the extensions pg_trgm and btree_gin (of Debian's own "
+                + "package; elsewhere often of postgresql-contrib). An administrator may also make them: "
+                + "create extension pg_trgm; create extension btree_gin;", e);
+        }
+    }
+
+    private Task<IReadOnlyList<string>> MigrateOnceAsync(CancellationToken ct) =>
         WriteAsync<IReadOnlyList<string>>(async transaction =>
         {
             var connection = transaction.Connection!;

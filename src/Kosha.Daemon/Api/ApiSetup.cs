@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Kosha.Storage.Search;
 using Kosha.Storage.Uploads;
 
 namespace Kosha.Daemon.Api;
@@ -29,6 +30,9 @@ internal static class ApiSetup
         services.AddHostedService(provider => provider.GetRequiredService<UploadCompletions>());
         services.AddSingleton<UploadEndpoints>();
         services.AddSingleton<SessionEndpoints>();
+        services.AddSingleton<NodeSearch>();
+        services.AddSingleton<SearchProfileTable>();
+        services.AddSingleton<SearchEndpoints>();
         services.AddSingleton<NodeEndpoints>();
         services.AddSingleton<NodeWriteEndpoints>();
         services.AddSingleton<ZipEndpoints>();
@@ -46,6 +50,7 @@ internal static class ApiSetup
     {
         UploadEndpoints.Map(routes);
         SessionEndpoints.Map(routes);
+        SearchEndpoints.Map(routes);
         NodeEndpoints.Map(routes);
         NodeWriteEndpoints.Map(routes);
         ZipEndpoints.Map(routes);

@@ -24,6 +24,8 @@ internal sealed class CommandLine(KoshaOptions options, IReadOnlyList<string> ar
         root.Subcommands.Add(serve);
         root.Subcommands.Add(UserCommands.Create(this));
         root.Subcommands.Add(AppPasswordCommands.Create(this));
+        root.Subcommands.Add(TransferCommands.Import(this));
+        root.Subcommands.Add(TransferCommands.Export(this));
         root.Subcommands.Add(UpkeepCommands.Fsck(this));
         root.Subcommands.Add(BlobCommands.Create(this));
         root.Subcommands.Add(JobCommands.Create(this));

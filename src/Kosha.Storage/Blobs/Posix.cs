@@ -12,6 +12,7 @@ public static partial class Posix
 {
     // O_RDONLY | O_CLOEXEC. Not O_DIRECTORY too: its value differs between processors.
     private const int OpenReadOnly = 0x80000;
+    private const int NonBlocking = 0x800; // O_NONBLOCK
     private const int KeepSize = 1; // FALLOC_FL_KEEP_SIZE
     private const int NotPermitted = 1; // EPERM
     private const int CrossDevice = 18; // EXDEV
@@ -43,6 +44,13 @@ public static partial class Posix
         if (bytes > 0 && Fallocate(file, KeepSize, 0, bytes) != 0
             && Marshal.GetLastPInvokeError() is NoSpaceLeft or QuotaOfDisk or FileTooBig)
             throw Failure($"{bytes} bytes cannot be allocated");
+    }
+
+    /// <summary>Opens a file to read it. What is a pipe opens at once, too, and cannot seek.</summary>
+    public static SafeFileHandle OpenToRead(string path)
+    {
+        var handle = new SafeFileHandle(Open(path, OpenReadOnly | NonBlocking), ownsHandle: true);
+        return handle.IsInvalid ? throw Failure($"{path} cannot be opened") : handle;
     }
 
     /// <summary>Opens a folder. While it is open, its file system cannot be unmounted.</summary>

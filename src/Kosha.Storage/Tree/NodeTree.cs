@@ -26,7 +26,7 @@ public sealed partial class NodeTree(Database database)
     private const string Columns = SmallColumns + ", n.properties";
 
     /// <summary>The same without the dead properties, which may be large and which no write looks at.</summary>
-    private const string SmallColumns = """
+    internal const string SmallColumns = """
         n.id, n.user_id, n.parent_id, n.name, n.is_folder, n.size, n.etag, n.content_type, n.created_at, n.modified_at,
         n.modified_by_client, n.is_favorite, n.blob_id
         """;

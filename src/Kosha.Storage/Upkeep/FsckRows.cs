@@ -54,6 +54,11 @@ internal sealed class FsckRows(Database database)
             select format('%s nodes (%s) below %s', count(*), name, parent_id) from file_nodes
             where parent_id is not null group by parent_id, name having count(*) > 1
             """),
+        new(5, "every name is found by a search", """
+            select format('node %s (%s)', n.id, n.name)
+            from file_nodes n left join node_names s on s.node_id = n.id and s.user_id = n.user_id
+            where n.name <> '' and s.node_id is null
+            """),
         new(6, "every node belongs to its parent's user", """
             select format('node %s (%s) of user %s below %s of user %s', n.id, n.name, n.user_id, p.id, p.user_id)
             from file_nodes n join file_nodes p on p.id = n.parent_id where p.user_id <> n.user_id

@@ -49,6 +49,22 @@ public sealed class DatabaseTests(SharedPostgres postgres)
     }
 
     [Fact]
+    public async Task A_role_that_may_not_make_what_Kosha_needs_is_told_so()
+    {
+        var settings = new NpgsqlConnectionStringBuilder(await NewEmptyAsync());
+        var role = $"weak{Guid.NewGuid():N}";
+        await using (var owner = new Database(settings.ConnectionString))
+        {
+            await owner.ReadAsync(connection => connection.ExecuteAsync(
+                $"create role {role} login; grant all on schema public to {role}"), None);
+        }
+        await using var database = new Database(
+            new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Username = role }.ConnectionString);
+        var refusal = await Assert.ThrowsAsync<InvalidOperationException>(() => database.MigrateAsync(None));
+        Assert.Contains("create extension pg_trgm", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_good_server_has_no_problems()
     {
         await using var database = new Database(await NewEmptyAsync());
