@@ -32,6 +32,8 @@ case "${1:-run}" in
     need ps procps # umount.davfs calls it
     need strace strace
     need openssl openssl
+    need unzip unzip
+    need python3 python3
     need curl curl
     need cadaver cadaver
     need gio libglib2.0-bin

@@ -93,6 +93,15 @@ internal sealed record DavRequest
         };
     }
 
+    /// <summary>A read of a file that stands at another URL than the drive's: what HTTP itself says of it.</summary>
+    public static DavRequest OfFile(HttpContext http, Caller caller) => new DavRequest
+    {
+        Http = http,
+        Caller = caller,
+        Path = NodePath.Root,
+        Conditions = ReadHttpConditions(http.Request.Headers),
+    }.WithReadHeaders(http.Request.Headers);
+
     /// <summary>The absolute path of the request's URL, with the names as the client wrote them.</summary>
     public static string HrefOf(HttpContext http, bool isFolder) => DavUrl.Echo(TargetOf(http), isFolder);
 
@@ -136,26 +145,30 @@ internal sealed record DavRequest
 
     private static WriteConditions ReadConditions(HttpContext http, Guid? lockToken, WebDavOptions options)
     {
-        var headers = http.Request.Headers;
-        var ifMatch = EntityTags.Read(headers.IfMatch, weakMatches: false);
-        var ifNoneMatch = EntityTags.Read(headers.IfNoneMatch, weakMatches: true);
-        // If-Match goes before a date (RFC 9110, 13.1.4).
-        var unmodifiedSince = ifMatch is null ? DavHeaders.ReadDate(One(headers.IfUnmodifiedSince)) : null;
-        var ifHeader = headers["If"] is { Count: > 0 } text
+        var conditions = ReadHttpConditions(http.Request.Headers);
+        var ifHeader = http.Request.Headers["If"] is { Count: > 0 } text
             ? IfHeader.Parse(string.Join(' ', text.ToArray()), http.Request.Host, options.PublicUrl)
             : null;
-        if (ifMatch is null && ifNoneMatch is null && unmodifiedSince is null && ifHeader is null && lockToken is null)
-            return WriteConditions.None;
+        if (ifHeader is null && lockToken is null)
+            return conditions;
         IReadOnlyCollection<Guid> tokens = ifHeader?.Tokens ?? [];
-        return new WriteConditions
+        return conditions with
         {
-            IfMatch = ifMatch,
-            IfNoneMatch = ifNoneMatch,
-            IfUnmodifiedSince = unmodifiedSince,
             StateLists = ifHeader?.Lists ?? [],
             // Office saves with Lock-Token and no If.
             LockTokens = lockToken is { } token ? [.. tokens, token] : tokens,
         };
+    }
+
+    private static WriteConditions ReadHttpConditions(IHeaderDictionary headers)
+    {
+        var ifMatch = EntityTags.Read(headers.IfMatch, weakMatches: false);
+        var ifNoneMatch = EntityTags.Read(headers.IfNoneMatch, weakMatches: true);
+        // If-Match goes before a date (RFC 9110, 13.1.4).
+        var unmodifiedSince = ifMatch is null ? DavHeaders.ReadDate(One(headers.IfUnmodifiedSince)) : null;
+        return ifMatch is null && ifNoneMatch is null && unmodifiedSince is null
+            ? WriteConditions.None
+            : new() { IfMatch = ifMatch, IfNoneMatch = ifNoneMatch, IfUnmodifiedSince = unmodifiedSince };
     }
 
     private static bool Mentions(StringValues header, string word) =>

@@ -39,6 +39,8 @@ internal static class ApiSetup
         services.AddSingleton<NodeEndpoints>();
         services.AddSingleton<NodeWriteEndpoints>();
         services.AddAccounts();
+        services.AddSingleton<ZipEndpoints>();
+        services.AddSingleton<ListEndpoints>();
         services.AddOpenApi(Document, document =>
         {
             document.ShouldInclude = described =>
@@ -59,6 +61,8 @@ internal static class ApiSetup
         NodeEndpoints.Map(routes);
         NodeWriteEndpoints.Map(routes);
         routes.MapAccounts();
+        ZipEndpoints.Map(routes);
+        ListEndpoints.Map(routes);
         UploadLinks.Map(routes);
         routes.MapOpenApi("/openapi/{documentName}.json");
     }

@@ -116,6 +116,24 @@ public sealed record NodeLockAnswer
 /// <param name="Next">The cursor of the next page; left out of the last.</param>
 public sealed record NodeList(IReadOnlyList<NodeAnswer> Nodes, string? Next);
 
+/// <summary>A folder or a file of a list over all folders.</summary>
+public sealed record FoundNodeAnswer : NodeAnswer
+{
+    [SetsRequiredMembers]
+    internal FoundNodeAnswer(FoundNode found) : base(found.Node)
+    {
+        Path = found.Path.ToString();
+    }
+
+    [Description("From the top folder, such as /Documents/Report.pdf.")]
+    public required string Path { get; init; }
+}
+
+/// <summary>A part of a list over all folders.</summary>
+/// <param name="Nodes">In the order of the list.</param>
+/// <param name="Next">The cursor of the next page; left out of the last.</param>
+public sealed record FoundList(IReadOnlyList<FoundNodeAnswer> Nodes, string? Next);
+
 /// <summary>Where a node stands.</summary>
 /// <param name="Breadcrumb">From the top folder on; the last is the node itself.</param>
 public sealed record BreadcrumbAnswer(IReadOnlyList<Crumb> Breadcrumb);
@@ -128,4 +146,14 @@ internal enum ListOrder
 
     /// <summary>The greatest first.</summary>
     Desc,
+}
+
+/// <summary>What a client wants to do with a content.</summary>
+internal enum ContentUse
+{
+    /// <summary>To save it.</summary>
+    Attachment,
+
+    /// <summary>To show it.</summary>
+    Inline,
 }

@@ -1,13 +1,17 @@
 using System.ComponentModel;
 using System.Globalization;
+using Kosha.Storage;
 using Kosha.Storage.Tree;
+using Kosha.WebDav.Links;
 
 namespace Kosha.Daemon.Api;
 
 /// <summary><c>/api/nodes</c>: folders and files by their ids. Another user's id is one that there is not.</summary>
-internal sealed class NodeEndpoints(NodeTree tree)
+internal sealed class NodeEndpoints(NodeTree tree, FileDownload downloads)
 {
     public const string Route = ApiErrors.Path + "/nodes";
+
+    private const string AnyType = "application/octet-stream";
 
     public static void Map(IEndpointRouteBuilder routes)
     {
@@ -15,13 +19,32 @@ internal sealed class NodeEndpoints(NodeTree tree)
         var group = routes.MapGroup(Route).WithTags("Files").For(ApiAccess.Files)
             .ProducesProblem(400).ProducesProblem(401).ProducesProblem(404).ProducesProblem(429).ProducesProblem(503);
         group.MapGet("", self.FindAsync).WithSummary("The folder or file at a path")
-            .Produces<NodeDetailsAnswer>();
+            .Produces<NodeDetailsAnswer>().WithAnswerExample(200, NodeExamples.Details);
         group.MapGet("{id:long}", self.GetAsync).WithSummary("A folder or file, with its digests and locks")
-            .Produces<NodeDetailsAnswer>();
+            .Produces<NodeDetailsAnswer>().WithAnswerExample(200, NodeExamples.Details);
         group.MapGet("{id:long}/children", self.ListAsync).WithSummary("The members of a folder, page by page")
-            .Produces<NodeList>().ProducesProblem(409);
+            .Produces<NodeList>().ProducesProblem(409).WithAnswerExample(200, NodeExamples.Page);
         group.MapGet("{id:long}/breadcrumb", self.BreadcrumbAsync)
-            .WithSummary("The way from the top folder to a folder or file").Produces<BreadcrumbAnswer>();
+            .WithSummary("The way from the top folder to a folder or file").Produces<BreadcrumbAnswer>()
+            .WithAnswerExample(200, NodeExamples.Breadcrumb);
+        group.MapMethods("{id:long}/content", [HttpMethods.Get, HttpMethods.Head], self.DownloadAsync)
+            .WithSummary("The bytes of a file, with ranges; or the way to them").Produces(200, contentType: AnyType)
+            .Produces(206, contentType: AnyType).Produces(304).Produces(307).Produces(416)
+            .ProducesProblem(409).ProducesProblem(412).ProducesProblem(500);
+    }
+
+    private async Task DownloadAsync(
+        long id, HttpContext http,
+        [Description("attachment, to be saved, or inline, to be shown if it can do no harm; attachment if left out.")]
+        string? disposition = null)
+    {
+        var asAttachment = RequestValues.Choice(disposition, "disposition", ContentUse.Attachment)
+            == ContentUse.Attachment;
+        var caller = ApiCaller.Of(http);
+        var node = (await tree.DetailsAsync(caller, id, http.RequestAborted)).Node;
+        if (node.IsFolder)
+            throw new StorageException(StorageFault.WrongKind, "A folder has no content; /api/zip has what is in it.");
+        await downloads.AnswerAsync(http, caller, node, asAttachment);
     }
 
     private async Task<IResult> FindAsync(

@@ -13,17 +13,20 @@ internal sealed class NodeWriteEndpoints(NodeTree tree)
             .ProducesProblem(400).ProducesProblem(401).ProducesProblem(403).ProducesProblem(404).ProducesProblem(423)
             .ProducesProblem(429).ProducesProblem(503);
         group.MapPost("{id:long}/folders", self.CreateFolderAsync).WithSummary("Makes a folder in a folder")
-            .Produces<NodeAnswer>(201).ProducesProblem(409).ProducesProblem(507)
-            .WithRequestExample(new NewFolder { Name = "2026" });
+            .Produces<NodeAnswer>(201).Produces<ApiProblem>(409, ApiProblem.MediaType).ProducesProblem(507)
+            .WithRequestExample(new NewFolder { Name = "2026" }).WithAnswerExample(409, NodeExamples.Conflict);
         group.MapPatch("{id:long}", self.ChangeAsync).WithSummary("Renames, marks as favourite, sets the time")
-            .Produces<NodeAnswer>().ProducesProblem(409).ProducesProblem(412)
-            .WithRequestExample(new ChangeNode { Name = "Report.pdf", IsFavorite = true });
+            .Produces<NodeAnswer>().Produces<ApiProblem>(409, ApiProblem.MediaType).ProducesProblem(412)
+            .WithRequestExample(new ChangeNode { Name = "Report.pdf", IsFavorite = true })
+            .WithAnswerExample(200, NodeExamples.Node).WithAnswerExample(409, NodeExamples.Conflict);
         group.MapPost("move", self.MoveAsync).WithSummary("Moves folders and files into a folder, all or nothing")
-            .Produces<NodeList>().ProducesProblem(409)
-            .WithRequestExample(new PlaceNodes { Ids = [17, 18], ParentId = 4, OnConflict = NameConflict.Rename });
+            .Produces<NodeList>().Produces<ApiProblem>(409, ApiProblem.MediaType)
+            .WithRequestExample(new PlaceNodes { Ids = [18], ParentId = 17, OnConflict = NameConflict.Rename })
+            .WithAnswerExample(200, NodeExamples.Nodes).WithAnswerExample(409, NodeExamples.Conflict);
         group.MapPost("copy", self.CopyAsync).WithSummary("Copies folders and files into a folder, all or nothing")
-            .Produces<NodeList>().ProducesProblem(409).ProducesProblem(507)
-            .WithRequestExample(new PlaceNodes { Ids = [17, 18], ParentId = 4 });
+            .Produces<NodeList>().Produces<ApiProblem>(409, ApiProblem.MediaType).ProducesProblem(507)
+            .WithRequestExample(new PlaceNodes { Ids = [18], ParentId = 17 })
+            .WithAnswerExample(200, NodeExamples.Nodes).WithAnswerExample(409, NodeExamples.Conflict);
         group.MapPost("trash", self.TrashAsync).WithSummary("Moves folders and files to the trash, all or nothing")
             .Produces(204).WithRequestExample(new TrashNodes { Ids = [17, 18] });
     }

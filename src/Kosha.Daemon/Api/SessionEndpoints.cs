@@ -17,7 +17,8 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
         var group = routes.MapGroup("").WithTags("Sessions").For(ApiAccess.Account)
             .ProducesProblem(401).ProducesProblem(429).ProducesProblem(503);
         group.MapPost(Current, self.BeginAsync).WithSummary("Signs a browser in, by a cookie")
-            .For(ApiAccess.Anyone).Produces<SignedInAnswer>().ProducesProblem(400).ProducesProblem(403);
+            .For(ApiAccess.Anyone).Produces<SignedInAnswer>().ProducesProblem(400).ProducesProblem(403)
+            .WithRequestExample(new BeginSession { Username = "ada", Password = "a long password", Remember = true });
         group.MapGet(Current, (Delegate)self.WhoAsync).WithSummary("Who is signed in").Produces<SignedInAnswer>()
             .ProducesProblem(403);
         group.MapDelete(Current, (Delegate)self.EndCurrentAsync).WithSummary("Signs out").For(ApiAccess.Anyone)

@@ -25,18 +25,28 @@ internal sealed class UploadEndpoints(
         var group = routes.MapGroup(Route).WithTags("Uploads").For(ApiAccess.Files)
             .ProducesProblem(401).ProducesProblem(429).ProducesProblem(503);
         group.MapPost("", self.BeginAsync).WithSummary("Reserves quota and gives a URL for the bytes")
-            .Produces<UploadAnswer>(201).ProducesProblem(400).ProducesProblem(409).ProducesProblem(412)
-            .ProducesProblem(413).ProducesProblem(422).ProducesProblem(423).ProducesProblem(507);
+            .Produces<UploadAnswer>(201).ProducesProblem(400).ProducesProblem(404).ProducesProblem(409)
+            .ProducesProblem(412).ProducesProblem(413).ProducesProblem(422).ProducesProblem(423).ProducesProblem(507)
+            .WithRequestExample(new BeginUpload
+            {
+                Parent = "/Films", Name = "film.mp4", Size = 5,
+                Sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+            });
         group.MapGet("", (Delegate)self.ListAsync).WithSummary("One's own uploads that are open")
             .Produces<UploadList>();
         group.MapGet("{id:long}", self.GetAsync).WithSummary("One upload, and which of its parts are there")
             .Produces<UploadAnswer>().ProducesProblem(404);
         group.MapPost("{id:long}/parts", self.SignAsync).WithSummary("New URLs, for the bytes or for parts of them")
-            .Produces<UploadAnswer>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(410);
+            .Produces<UploadAnswer>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(410)
+            .WithRequestExample(new SignParts { Numbers = [7, 8] });
         group.MapPost("{id:long}/complete", self.CompleteAsync)
             .WithSummary("Verifies the bytes and makes the file; 202: it takes longer, ask again")
             .Produces<UploadAnswer>().Produces<UploadAnswer>(202).ProducesProblem(404).ProducesProblem(409)
-            .ProducesProblem(410).ProducesProblem(412).ProducesProblem(422).ProducesProblem(423).ProducesProblem(507);
+            .ProducesProblem(410).ProducesProblem(412).ProducesProblem(422).ProducesProblem(423).ProducesProblem(507)
+            .WithRequestExample(new CompleteUpload
+            {
+                LockTokens = ["opaquelocktoken:9f0a5e7c-2f0e-4f3e-9f39-1d7d3f0a6a55"],
+            });
         group.MapDelete("{id:long}", self.CancelAsync).WithSummary("Gives an upload up").Produces(204)
             .ProducesProblem(404).ProducesProblem(410);
     }

@@ -56,20 +56,24 @@ internal sealed class RedirectPolicy(WebDavOptions options)
     /// </summary>
     public bool Applies(HttpRequest request, long size, RedirectMode? own = null) => !IsOff(own)
         && size >= options.RedirectMinBytes
-        && HttpMethods.IsGet(request.Method)
-        && !request.Headers.ContainsKey("Origin")
-        && !Array.Exists(ConditionHeaders, request.Headers.ContainsKey)
+        && IsPlainGet(request)
         && Follows(request.Headers.UserAgent.ToString(), own ?? options.Redirect);
 
     /// <summary>
-    /// The same for a download by the API: browsers and programs for HTTP follow. A condition on a validator that the
-    /// store does not know would fail there, and a page of another origin may not read what the store answers.
+    /// The same beside the drive. A browser that goes to a file, or saves it, is redirected whatever the size; a page
+    /// that shows or reads one would need the store to be allowed by the page, and the page by the store.
     /// </summary>
-    public bool AppliesToDownload(HttpRequest request, long size, RedirectMode? own) => !IsOff(own)
-        && size >= options.RedirectMinBytes
-        && HttpMethods.IsGet(request.Method)
+    public bool AppliesToDownload(HttpRequest request, long size, RedirectMode? own = null) =>
+        request.Headers["Sec-Fetch-Mode"].ToString() switch
+        {
+            "" => Applies(request, size, own),
+            "navigate" => !IsOff(own) && IsPlainGet(request),
+            _ => false,
+        };
+
+    private static bool IsPlainGet(HttpRequest request) => HttpMethods.IsGet(request.Method)
         && !request.Headers.ContainsKey("Origin")
-        && !Array.Exists(ConditionHeaders, header => header != "Range" && request.Headers.ContainsKey(header));
+        && !Array.Exists(ConditionHeaders, request.Headers.ContainsKey);
 
     private static bool Follows(string userAgent, RedirectMode mode)
     {

@@ -15,7 +15,14 @@ internal static class ContentHeaders
     public static LinkedContent Of(FileNode node)
     {
         var type = ContentTypes.Of(node);
-        return new(type, IsInert(type) ? null : Attachment(node.Name));
+        return new(type, IsInert(type) ? null : Disposition("attachment", node.Name));
+    }
+
+    /// <summary>The same where the name of the file does not stand in the URL.</summary>
+    public static LinkedContent Of(FileNode node, bool asAttachment)
+    {
+        var type = ContentTypes.Of(node);
+        return new(type, Disposition(asAttachment || !IsInert(type) ? "attachment" : "inline", node.Name));
     }
 
     public static void Write(HttpResponse response, LinkedContent content)
@@ -40,9 +47,9 @@ internal static class ContentHeaders
     }
 
     /// <summary>RFC 6266: a plain name for old readers, the true one as filename*.</summary>
-    private static string Attachment(string name)
+    private static string Disposition(string kind, string name)
     {
-        var header = new ContentDispositionHeaderValue("attachment");
+        var header = new ContentDispositionHeaderValue(kind);
         header.SetHttpFileName(name);
         return header.ToString();
     }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Kosha.Storage;
 using Kosha.Storage.Tree;
 using Kosha.WebDav.Links;
@@ -23,42 +22,10 @@ internal sealed class Get(NodeTree tree, Vault vault, ContentLinks links)
         if (node.IsFolder)
             await new FolderIndex(tree).AnswerAsync(request, node);
         else if (status == StatusCodes.Status304NotModified)
-            AnswerNotModified(request.Response, node);
+            FileAnswer.NotModified(request.Response, node);
         else if (await links.FindRedirectAsync(request, node) is { } target)
-            Redirect(request.Response, target);
+            FileAnswer.Redirect(request.Response, target);
         else
-            await AnswerFileAsync(request, node);
-    }
-
-    private static void AnswerNotModified(HttpResponse response, FileNode node)
-    {
-        WriteValidators(response, node);
-        response.StatusCode = StatusCodes.Status304NotModified;
-    }
-
-    /// <summary>Nobody may keep the answer: the link soon leads nowhere.</summary>
-    private static void Redirect(HttpResponse response, Uri target)
-    {
-        response.StatusCode = StatusCodes.Status307TemporaryRedirect;
-        // As it was signed.
-        response.Headers.Location = target.OriginalString;
-        response.Headers.CacheControl = "no-store";
-        response.ContentLength = 0;
-    }
-
-    private async Task AnswerFileAsync(DavRequest request, FileNode node)
-    {
-        WriteValidators(request.Response, node);
-        ContentHeaders.Write(request.Response, ContentHeaders.Of(node));
-        var content = new RangedContent(request.Http, node.Size, part =>
-            vault.OpenAsync(node, part.Offset, part.Length, request.Aborted));
-        await content.AnswerAsync(Preconditions.RangeApplies(request, node) ? request.Range : null);
-    }
-
-    private static void WriteValidators(HttpResponse response, FileNode node)
-    {
-        response.Headers.ETag = EntityTags.Format(node.Etag);
-        response.Headers.LastModified = node.ModifiedAt.ToString("R", CultureInfo.InvariantCulture);
-        response.Headers.CacheControl = "private, no-cache";
+            await FileAnswer.SendAsync(request, node, ContentHeaders.Of(node), vault);
     }
 }

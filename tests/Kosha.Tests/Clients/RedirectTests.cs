@@ -192,4 +192,28 @@ public sealed class RedirectTests(KoshaWithLinks setup) : IClassFixture<KoshaWit
         Assert.StartsWith($"{KoshaWithLinks.PublicUrl}/links/",
             found.Must(207).Multistatus.Single.Value(LinkRequests.Name), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task A_browser_that_downloads_by_the_API_is_sent_to_the_store()
+    {
+        using var api = new ApiClient(drive);
+        var content = $"nodes/{await api.IdAsync("small.txt")}/content";
+        var navigates = ("Sec-Fetch-Mode", "navigate");
+        foreach (var (query, kind) in new[] { ("", "attachment"), ("?disposition=inline", "inline") })
+        {
+            var answer = (await api.GetBytesAsync(content + query, navigates)).Must(307);
+            Assert.Equal("no-store", answer.Header("Cache-Control"));
+            Assert.StartsWith(setup.Door.Url.AbsoluteUri, answer.Header("Location"), StringComparison.Ordinal);
+            using var http = new HttpClient();
+            using var found = await http.GetAsync(new Uri(answer.Header("Location")!));
+            Assert.Equal("small", await found.Content.ReadAsStringAsync());
+            Assert.Equal(kind, found.Content.Headers.ContentDisposition!.DispositionType);
+            Assert.Equal("small.txt", found.Content.Headers.ContentDisposition.FileNameStar);
+        }
+        Assert.Equal("small", (await api.GetBytesAsync(content, ("Sec-Fetch-Mode", "cors"))).Must(200).Text);
+        Assert.Equal("small", (await api.GetBytesAsync(content)).Must(200).Text);
+        Assert.Equal("ma", (await api.GetBytesAsync(content, navigates, ("Range", "bytes=1-2"))).Must(206).Text);
+        var zip = (await api.GetBytesAsync($"zip?ids={await api.IdAsync("large.bin")}")).Must(200);
+        Assert.InRange(zip.Body.Length, KoshaWithLinks.LargeBytes, KoshaWithLinks.LargeBytes + 10_000);
+    }
 }

@@ -45,6 +45,26 @@ public sealed partial class ApiClient
 
     public Task<ApiAnswer> TrashAsync(params long[] ids) => PostAsync("nodes/trash", new { ids });
 
+    /// <summary>The answer as it comes; its body is not read yet.</summary>
+    public async Task<HttpResponseMessage> StreamAsync(
+        HttpMethod method, string path, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(server, $"api/{path}"));
+        request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        foreach (var (name, value) in headers)
+            request.Headers.TryAddWithoutValidation(name, value);
+        return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+    }
+
+    /// <summary>An answer that need not be JSON.</summary>
+    public async Task<DavAnswer> GetBytesAsync(string path, params (string Name, string Value)[] headers)
+    {
+        using var answer = await StreamAsync(HttpMethod.Get, path, headers);
+        var found = answer.Headers.NonValidated.Concat(answer.Content.Headers.NonValidated)
+            .ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase);
+        return new((int)answer.StatusCode, found, await answer.Content.ReadAsByteArrayAsync());
+    }
+
     public Task<ApiAnswer> PostAsync(string path, object body) =>
         SendAsync(HttpMethod.Post, path, JsonSerializer.SerializeToNode(body));
 }

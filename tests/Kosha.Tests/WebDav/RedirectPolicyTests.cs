@@ -104,4 +104,23 @@ public sealed class RedirectPolicyTests
     public void Behind_a_proxy_the_public_address_counts_too(string publicUrl, string to, bool expected) =>
         Assert.Equal(expected,
             With(RedirectMode.Always, new(publicUrl)).MayLeadTo(new(to), Get("", "http://10.0.0.5:8080")));
+
+    /// <summary>What a page reads or shows stays where the page may read it.</summary>
+    [Theory]
+    [InlineData("navigate", RedirectMode.KnownClients, true)]
+    [InlineData("navigate", RedirectMode.Always, true)]
+    [InlineData("navigate", RedirectMode.Off, false)]
+    [InlineData("cors", RedirectMode.Always, false)]
+    [InlineData("same-origin", RedirectMode.Always, false)]
+    [InlineData("no-cors", RedirectMode.Always, false)]
+    [InlineData(null, RedirectMode.Always, false)]
+    public void Downloads_of_browsers(string? fetchMode, RedirectMode mode, bool expected)
+    {
+        var request = Get("Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0");
+        if (fetchMode is not null)
+            request.Headers["Sec-Fetch-Mode"] = fetchMode;
+        Assert.Equal(expected, With(mode).AppliesToDownload(request, 1));
+        request.Headers.Range = "bytes=0-1";
+        Assert.False(With(mode).AppliesToDownload(request, 1));
+    }
 }

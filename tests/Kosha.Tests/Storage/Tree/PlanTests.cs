@@ -1,4 +1,5 @@
 using Kosha.Storage;
+using Kosha.Storage.Accounts;
 using Kosha.Storage.Tree;
 using Npgsql;
 using Xunit;
@@ -53,8 +54,32 @@ public sealed class PlanTests(StorageFixture storage) : IClassFixture<StorageFix
             await tree.CopyAsync(
                 user.Caller, TestUser.At($"moved{i}"), path, true, true, null, WriteConditions.None, default);
             await tree.TrashAsync(user.Caller, path, WriteConditions.None, default);
+            await CallByIdAsync(tree, user.Caller, root, i);
         }
         Assert.Equal(before, await TableReadsAsync(database));
+    }
+
+    private static async Task CallByIdAsync(NodeTree tree, Caller caller, long root, int round)
+    {
+        var folder = (await tree.CreateFolderAsync(caller, root, $"folder{round}", WriteConditions.None, default)).Id;
+        var file = (await tree.DetailsAsync(caller, TestUser.At($"moved{round}"), default)).Node.Id;
+        await tree.ChangeAsync(caller, file, new(null, IsFavorite: true, null), WriteConditions.None, default);
+        Assert.NotEmpty((await tree.FavoritesAsync(caller, "", 0, 10, default)).Nodes);
+        await tree.CopyAsync(caller, [file], folder, NameConflict.Fail, WriteConditions.None, default);
+        await tree.CopyAsync(caller, [file], folder, NameConflict.Rename, WriteConditions.None, default);
+        await tree.MoveAsync(caller, [file], folder, NameConflict.Replace, WriteConditions.None, default);
+        foreach (var sort in Enum.GetValues<NodeSort>())
+        {
+            var order = new NodeOrder(sort, IsDescending: false, FoldersFirst: true);
+            var page = await tree.ChildrenAsync(caller, folder, order, null, 1, default);
+            await tree.ChildrenAsync(caller, folder, order, page.Next, 1, default);
+        }
+        await tree.BreadcrumbAsync(caller, folder, default);
+        await tree.DetailsAsync(caller, folder, default);
+        Assert.Single(await tree.SelectAsync(caller, [folder], 100, default));
+        Assert.Equal(2, (await tree.MembersAsync(caller, [folder], "", 100, default)).Count);
+        Assert.NotEmpty(await tree.RecentAsync(caller, 1, 10, default));
+        await tree.TrashAsync(caller, [folder], WriteConditions.None, default);
     }
 
     [Fact]

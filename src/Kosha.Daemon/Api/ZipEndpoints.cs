@@ -1,0 +1,108 @@
+using System.Collections.Concurrent;
+using System.ComponentModel;
+using System.Globalization;
+using Kosha.Daemon.Zip;
+using Kosha.Storage;
+using Kosha.Storage.Accounts;
+using Kosha.Storage.Tree;
+using Microsoft.Net.Http.Headers;
+
+namespace Kosha.Daemon.Api;
+
+/// <summary><c>/api/zip</c>: a selection of folders and files as one file, made while it is sent.</summary>
+internal sealed class ZipEndpoints(NodeTree tree, Vault vault)
+{
+    private const string MediaType = "application/zip";
+
+    /// <summary>Folders and files in one zip file.</summary>
+    private const int MaxNodes = 100_000;
+
+    /// <summary>Zip files that one user gets at once.</summary>
+    private const int MaxPerUser = 3;
+
+    /// <summary>How many each user gets now.</summary>
+    private readonly ConcurrentDictionary<long, int> running = [];
+
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        var self = routes.ServiceProvider.GetRequiredService<ZipEndpoints>();
+        routes.MapGet(ApiErrors.Path + "/zip", self.AnswerAsync).WithTags("Files").For(ApiAccess.Files)
+            .WithSummary("Folders and files as a zip file").Produces(200, contentType: MediaType)
+            .ProducesProblem(400).ProducesProblem(401).ProducesProblem(404).ProducesProblem(429).ProducesProblem(500)
+            .ProducesProblem(503);
+    }
+
+    private async Task AnswerAsync(
+        [Description("Ids with ',' between them, 1 to 500. What lies below another of them goes with it.")] string ids,
+        HttpContext http)
+    {
+        var (caller, aborted) = (ApiCaller.Of(http), http.RequestAborted);
+        if (running.AddOrUpdate(caller.UserId, 1, (_, count) => count + 1) is var turn && turn > MaxPerUser)
+        {
+            Leave(caller);
+            throw new StorageException(StorageFault.LimitReached, $"{MaxPerUser} zip files at once are enough.");
+        }
+        try
+        {
+            var selected = await tree.SelectAsync(caller, Read(ids), MaxNodes, aborted);
+            RequireWhole(selected);
+            await SendAsync(http, caller, selected);
+        }
+        finally
+        {
+            Leave(caller);
+        }
+    }
+
+    private void Leave(Caller caller)
+    {
+        // No entry stays behind for users who get none.
+        var left = running.AddOrUpdate(caller.UserId, 0, (_, count) => count - 1);
+        if (left == 0)
+            running.TryRemove(new KeyValuePair<long, int>(caller.UserId, 0));
+    }
+
+    private static long[] Read(string ids)
+    {
+        var texts = ids.Split(',', NodeTree.MaxBatch + 1, StringSplitOptions.TrimEntries);
+        return Array.ConvertAll(texts, text =>
+            long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+                ? id : throw RequestValues.Invalid($"ids are 1 to {NodeTree.MaxBatch} numbers."));
+    }
+
+    /// <summary>What is known to be damaged is said while it can be said.</summary>
+    private static void RequireWhole(IReadOnlyList<FileNode> selected)
+    {
+        if (selected.FirstOrDefault(node => node.IsDamaged) is { } damaged)
+            throw new StorageException(StorageFault.Damaged, $"The stored bytes of '{damaged.Name}' are damaged.");
+    }
+
+    private async Task SendAsync(HttpContext http, Caller caller, IReadOnlyList<FileNode> selected)
+    {
+        var response = http.Response;
+        response.ContentType = MediaType;
+        response.Headers.XContentTypeOptions = "nosniff";
+        response.Headers.ContentDisposition = Attachment(selected);
+        // From here on there is no other answer than the whole file.
+        await response.StartAsync(http.RequestAborted);
+        try
+        {
+            await using var output = new ZipOutput(response.BodyWriter);
+            var content = new ZipContent(tree, vault, caller, new ZipWriter(output), http.RequestAborted);
+            await content.WriteAsync(selected);
+        }
+        catch
+        {
+            // A shorter file that looks whole is worse than none.
+            http.Abort();
+            throw;
+        }
+    }
+
+    private static string Attachment(IReadOnlyList<FileNode> selected)
+    {
+        var header = new ContentDispositionHeaderValue("attachment");
+        header.SetHttpFileName((selected is [{ ParentId: not null } one] ? one.Name : "Kosha") + ".zip");
+        return header.ToString();
+    }
+}
