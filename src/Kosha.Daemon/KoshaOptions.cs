@@ -147,8 +147,7 @@ public sealed partial class KoshaOptions
         UploadsMaxOpenPerUser = (int)reader.Number("Uploads:MaxOpenPerUser", 100, 1, 10_000);
         TrashFreeForWrites = reader.Flag("Trash:FreeForWrites", false);
         SecurityMasterKeyFile = ReadMasterKeyFile(reader);
-        AccountsRegistration = reader.Choice("Accounts:Registration", RegistrationMode.Closed,
-            ("closed", RegistrationMode.Closed), ("invite", RegistrationMode.Invite), ("open", RegistrationMode.Open));
+        AccountsRegistration = ReadRegistration(reader);
         AdminPassword = ReadAdminPassword(reader);
         WebDavInfiniteDepth = reader.Flag("WebDav:InfiniteDepth", false);
         LogLevel = reader.Choice("Log:Level", LogEventLevel.Information, ("debug", LogEventLevel.Debug),

@@ -30,6 +30,7 @@ internal sealed record SearchRequest
     [Description("Somewhere below this folder.")]
     public long? FolderId { get; init; }
 
+    [Description("Favourites alone.")]
     public bool? Favorites { get; init; }
 
     /// <summary>Fault: InvalidValue.</summary>
@@ -90,6 +91,7 @@ public sealed record SearchProfileBody
     [Description("Somewhere below this folder.")]
     public long? FolderId { get; init; }
 
+    [Description("Favourites alone.")]
     public bool Favorites { get; init; }
 
     /// <summary>Fault: InvalidValue.</summary>

@@ -94,11 +94,8 @@ internal static class UserCommands
         var plan = new Argument<string>("PLAN") { Description = "As 'kosha plan list' names it." };
         var command = new Command(
             "plan", "Give a user another plan, at once. What exceeds it stays; new writes are refused.") { name, plan };
-        command.SetAction((parsed, _) => line.RunAsync("kosha user plan", async (installation, ct) =>
-        {
-            var id = await installation.Users.IdAsync(parsed.GetRequiredValue(name), ct);
-            await installation.Users.ChangeAsync(id, new() { Plan = parsed.GetRequiredValue(plan) }, ct);
-        }));
+        command.SetAction((parsed, _) => line.RunAsync("kosha user plan", (installation, ct) =>
+            installation.Users.SetPlanAsync(parsed.GetRequiredValue(name), parsed.GetRequiredValue(plan), ct)));
         return command;
     }
 

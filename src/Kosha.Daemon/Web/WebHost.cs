@@ -52,6 +52,13 @@ internal static class WebHost
         return app;
     }
 
+    /// <summary>What is signed or encrypted under keys that come from the master key.</summary>
+    private static void AddSecrets(IServiceCollection services, byte[] masterKey)
+    {
+        services.AddSingleton(new LinkSigner(masterKey));
+        DataProtectionKeys.Add(services, masterKey);
+    }
+
     private static WebDavOptions Drive(KoshaOptions options) => new()
     {
         InfiniteDepth = options.WebDavInfiniteDepth,
@@ -60,13 +67,6 @@ internal static class WebHost
         RedirectMinBytes = options.BlobsRedirectMinBytes,
         FreeBytes = () => options.BlobsS3 is null ? FreeBytes(options.BlobsDirectory) : null,
     };
-
-    /// <summary>What is signed or encrypted under keys that come from the master key.</summary>
-    private static void AddSecrets(IServiceCollection services, byte[] masterKey)
-    {
-        services.AddSingleton(new LinkSigner(masterKey));
-        DataProtectionKeys.Add(services, masterKey);
-    }
 
     private static long? FreeBytes(string directory)
     {

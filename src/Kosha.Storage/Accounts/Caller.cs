@@ -43,6 +43,15 @@ public sealed record Caller(
             throw new StorageException(StorageFault.NotAllowed, "This app password can read, and change nothing.");
     }
 
+    /// <summary>Before what concerns more than live files, such as the trash: nobody knows there what lay where.
+    /// </summary>
+    /// <exception cref="StorageException">NotAllowed: the credential is for one folder.</exception>
+    public void RequireAllFiles()
+    {
+        if (RootId is not null)
+            throw new StorageException(StorageFault.NotAllowed, "This app password is for one folder, and no more.");
+    }
+
     /// <summary>What every statement that asks for it is refused with.</summary>
     internal static StorageException Revoked() =>
         new(StorageFault.CredentialRevoked, "The credential no longer holds.");

@@ -59,7 +59,7 @@ public sealed partial class UserTable
             if (changes.Plan is not null)
                 planId = await connection.ExecuteScalarAsync<long?>(
                     new(SqlPlanId, changes, transaction, cancellationToken: ct))
-                    ?? throw Invalid($"There is no plan '{changes.Plan}'.");
+                    ?? throw NoPlan(changes.Plan);
             var parameters = new { id, planId, changes.IsAdmin, changes.IsDisabled, changes.PasswordHash };
             await connection.ExecuteAsync(new(SqlChange, parameters, transaction, cancellationToken: ct));
         }, ct);
@@ -93,7 +93,7 @@ public sealed partial class UserTable
     public async Task<long> IdAsync(string name, CancellationToken ct) =>
         await database.ReadAsync(connection => connection.ExecuteScalarAsync<long?>(
             new(SqlFindId, new { name = Normalize(name) }, cancellationToken: ct)), ct)
-        ?? throw new StorageException(StorageFault.NotFound, $"There is no user '{name}'.");
+        ?? throw NoUser(name);
 
     private const string SqlPage = """
         select u.id, u.username, u.email, u.is_admin, p.name as plan, g.bytes as used_bytes, g.nodes as used_nodes,

@@ -99,7 +99,7 @@ public sealed partial class UserTable(Database database)
             if (await connection.ExecuteScalarAsync<string?>(SqlTaken, user, transaction) is { } taken)
                 throw new StorageException(StorageFault.AlreadyExists, $"A user with this {taken} is there already.");
             if (!await connection.ExecuteScalarAsync<bool>(SqlPlanExists, user, transaction))
-                throw Invalid($"There is no plan '{user.Plan}'.");
+                throw NoPlan(user.Plan);
             var id = await connection.ExecuteScalarAsync<long>(SqlAdd, user, transaction);
             await UsageTable.StartAsync(transaction, id, ct);
             await NodeTree.CreateRootAsync(transaction, id, ct);
@@ -188,6 +188,18 @@ public sealed partial class UserTable(Database database)
     /// <exception cref="StorageException">NotFound, NotAllowed (the last administrator).</exception>
     public async Task SetEnabledAsync(string name, bool enabled, CancellationToken ct) =>
         await ChangeAsync(await IdAsync(name, ct), new UserChanges { IsDisabled = !enabled }, ct);
+
+    /// <summary>
+    /// The user's limits are those of this plan from now on. What exceeds them stays; only new writes are refused.
+    /// </summary>
+    /// <exception cref="StorageException">NotFound (the user), InvalidValue (there is no such plan).</exception>
+    public async Task SetPlanAsync(string name, string plan, CancellationToken ct) =>
+        await ChangeAsync(await IdAsync(name, ct), new UserChanges { Plan = plan }, ct);
+
+    private static StorageException NoUser(string name) =>
+        new(StorageFault.NotFound, $"There is no user '{name}'.");
+
+    private static StorageException NoPlan(string plan) => Invalid($"There is no plan '{plan}'.");
 
     private static StorageException Invalid(string message) => new(StorageFault.InvalidValue, message);
 }

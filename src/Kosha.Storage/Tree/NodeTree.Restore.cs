@@ -64,7 +64,7 @@ public sealed partial class NodeTree
         Caller caller, IReadOnlyCollection<long> nodeIds, RestoreWish wish, WriteConditions conditions,
         CancellationToken ct)
     {
-        RequireWholeTree(caller);
+        caller.RequireAllFiles();
         var ids = RequireSome(nodeIds);
         return ResolvedAsync(async () =>
         {

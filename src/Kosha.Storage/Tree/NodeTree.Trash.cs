@@ -78,7 +78,7 @@ public sealed partial class NodeTree
 
     /// <summary>
     /// A page of what the caller has in the trash, what came last first; shorter than the limit: the last one. One
-    /// statement. Fault of this and all that concerns the trash: NotAllowed, for a credential that reaches one folder.
+    /// statement.
     /// </summary>
     /// <param name="caller">Whose.</param>
     /// <param name="after">The last one of the page before; null: from the start.</param>
@@ -87,7 +87,7 @@ public sealed partial class NodeTree
     public async Task<IReadOnlyList<TrashedNode>> ListTrashAsync(
         Caller caller, TrashPosition? after, int limit, CancellationToken ct)
     {
-        RequireWholeTree(caller);
+        caller.RequireAllFiles();
         var parameters = caller.With(new { after?.TrashedAt, after?.Id, limit });
         var page = await database.ReadAsync(async connection => (await connection.QueryAsync<TrashedNode>(
             new(SqlTrashPage, parameters, cancellationToken: ct))).AsList(), ct);
@@ -148,18 +148,10 @@ public sealed partial class NodeTree
     private static StorageException NotInTrash() =>
         new(StorageFault.NotFound, "Something of this is not in the trash. Nothing was changed.");
 
-    /// <summary>What is in the trash may come from anywhere.</summary>
-    private static void RequireWholeTree(Caller caller)
-    {
-        if (caller.RootId is not null)
-            throw new StorageException(
-                StorageFault.NotAllowed, "This app password reaches one folder, and not the trash.");
-    }
-
     private Task<int> MarkAsync(
         Caller caller, string sql, object parameters, Func<int, int> judge, CancellationToken ct)
     {
-        RequireWholeTree(caller);
+        caller.RequireAllFiles();
         return WriteAsync(caller, [NodePath.Root], WriteConditions.None, async (transaction, _, hold) =>
         {
             RequireAlone(hold);

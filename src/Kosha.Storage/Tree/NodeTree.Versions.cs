@@ -180,7 +180,8 @@ public sealed partial class NodeTree
 
     private static StorageException NoSuchVersion() => new(StorageFault.NotFound, "There is no such version.");
 
-    /// <summary>A write of a live node that came by its id, where it stands now. Fault: NotFound.</summary>
+    /// <summary>A write of a live node that came by its id, at the place where it stands now. Fault: NotFound.
+    /// </summary>
     private Task<T> WriteFileAsync<T>(
         Caller caller, long nodeId, WriteConditions conditions,
         Func<NpgsqlTransaction, Place, Task<T>> work, CancellationToken ct) =>

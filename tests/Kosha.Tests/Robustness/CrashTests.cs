@@ -102,6 +102,8 @@ public sealed class CrashTests(SharedPostgres postgres, TestS3 s3)
         var connectionString = await (await postgres.Durable).NewEmptyDatabaseAsync();
         await using var kosha = await KoshaProcess.StartNewAsync(("Database:ConnectionString", connectionString));
         var user = await kosha.NewUserAsync();
+        // Else nothing would be left that nothing names.
+        (await kosha.CommandAsync("plan", "set", "default", "--version-days", "0")).MustSucceed();
         using (var drive = kosha.Drive(user))
         {
             for (var number = 0; number < 4; number++)

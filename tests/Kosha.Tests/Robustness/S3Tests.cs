@@ -79,6 +79,8 @@ public sealed class S3Tests(KoshaInS3 setup, TestS3 s3) : IClassFixture<KoshaInS
     public async Task What_nothing_names_any_more_leaves_the_bucket_and_the_rest_survives_a_crash()
     {
         var (kept, gone) = (Bytes(4, 300_000), Bytes(5, 300_000));
+        // Else a version names it.
+        (await kosha.CommandAsync("plan", "set", "default", "--version-days", "0")).MustSucceed();
         using (var drive = kosha.AdminDrive())
         {
             (await drive.PutAsync("kept", kept)).Must(201);
