@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -52,6 +53,11 @@ public static partial class Posix
         var handle = new SafeFileHandle(Open(path, OpenReadOnly | NonBlocking), ownsHandle: true);
         return handle.IsInvalid ? throw Failure($"{path} cannot be opened") : handle;
     }
+
+    /// <summary>Where what is open really is, whatever links led there.</summary>
+    public static string PathOf(SafeFileHandle handle) => File.ResolveLinkTarget(
+        string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{handle.DangerousGetHandle()}"),
+        returnFinalTarget: false)!.FullName;
 
     /// <summary>Opens a folder. While it is open, its file system cannot be unmounted.</summary>
     public static SafeFileHandle OpenFolder(string path)

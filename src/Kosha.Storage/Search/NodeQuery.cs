@@ -1,3 +1,4 @@
+using System.Text;
 using Kosha.Storage.Tree;
 
 namespace Kosha.Storage.Search;
@@ -53,8 +54,8 @@ public sealed record NodeQuery
     /// <summary>Fault: InvalidValue.</summary>
     internal void Check()
     {
-        if (Text is { Length: > MaxTextLength } || Text?.Contains('\0', StringComparison.Ordinal) == true)
-            throw Invalid($"The words that are looked for have at most {MaxTextLength} letters.");
+        if (Text is not null && !IsFit(Text))
+            throw Invalid($"The words that are looked for have at most {MaxTextLength} letters of valid Unicode.");
         if (Extensions?.Count > MaxExtensions
             || Extensions?.Any(e => e.Length is 0 or > 40 || e.Contains('\0', StringComparison.Ordinal)) == true)
             throw Invalid($"At most {MaxExtensions} extensions can be named, each of 1 to 40 letters.");
@@ -62,6 +63,20 @@ public sealed record NodeQuery
             throw Invalid("Sizes are not below 0, and the smallest is not above the largest.");
         if (From >= To)
             throw Invalid("The time from which is before the time to which.");
+    }
+
+    /// <summary>As names are compared, a single letter may stand for many.</summary>
+    private static bool IsFit(string text)
+    {
+        try
+        {
+            return text.Length <= MaxTextLength && !text.Contains('\0', StringComparison.Ordinal)
+                && text.Normalize(NormalizationForm.FormKD).Length <= MaxTextLength;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
     }
 
     private static StorageException Invalid(string message) => new(StorageFault.InvalidValue, message);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Dapper;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Tree;
@@ -11,6 +12,17 @@ namespace Kosha.Storage.Search;
 public sealed class NodeSearch(Database database)
 {
     public const int MaxHits = 200;
+
+    /// <summary>Names that have or are like the words and are put in order; what is beyond them is not found.</summary>
+    private const string MaxNames = "50000";
+
+    /// <summary>Searches of one user at once; they cost more than other reads, and the user's own names alone.</summary>
+    private const int TurnsPerUser = 2;
+
+    private const int PatienceSeconds = 15;
+
+    /// <summary>By user's id. They stay: there are no more of them than users.</summary>
+    private readonly ConcurrentDictionary<long, SemaphoreSlim> turns = [];
 
     /// <summary>Words that are looked for one by one; what follows them is looked for as a whole.</summary>
     private const int MaxWords = 5;
@@ -104,7 +116,7 @@ public sealed class NodeSearch(Database database)
                 from ({Sought}) q
                 cross join lateral (
                     select s.node_id, s.name from node_names s
-                    where s.user_id = @UserId and {condition} offset 0) s
+                    where s.user_id = @UserId and {condition} limit {MaxNames}) s
                 {more}) c
             where @afterRank::bigint is null or (c.rank, c.id) < (@afterRank, @afterId)
             order by c.rank desc, c.id desc offset 0) k
@@ -162,14 +174,29 @@ public sealed class NodeSearch(Database database)
         limit = Math.Clamp(limit, 1, MaxHits);
         // One more, which says whether there is a next page.
         var command = Command(caller, query, order, after, limit + 1, ct);
-        var rows = await database.ReadAsync(async connection =>
-            (await connection.QueryAsync<HitPlace, FileNode?, (HitPlace At, FileNode? Node)>(
-                command, (at, node) => (at, node))).AsList(), ct);
+        var rows = await ReadAsync(caller, command, ct);
         if (!rows[0].At.Holds)
             throw Caller.Revoked();
         SearchHit[] hits = [.. rows.Take(limit).Where(row => row.Node is not null)
             .Select(row => new SearchHit(row.Node!, NodePath.FromNames(row.At.Names!)))];
         return new(hits, rows.Count <= limit ? null : new(rows[limit - 1].At.Rank, hits[^1].Node.Id));
+    }
+
+    private async Task<List<(HitPlace At, FileNode? Node)>> ReadAsync(
+        Caller caller, CommandDefinition command, CancellationToken ct)
+    {
+        var turn = turns.GetOrAdd(caller.UserId, _ => new(TurnsPerUser));
+        await turn.WaitAsync(ct);
+        try
+        {
+            return await database.ReadAsync(async connection =>
+                (await connection.QueryAsync<HitPlace, FileNode?, (HitPlace At, FileNode? Node)>(
+                    command, (at, node) => (at, node))).AsList(), ct);
+        }
+        finally
+        {
+            turn.Release();
+        }
     }
 
     /// <summary>The statement of a search. Fault: InvalidValue.</summary>
@@ -180,7 +207,7 @@ public sealed class NodeSearch(Database database)
         var words = Words(query.Text);
         return new(
             SqlFind(words.Length, order),
-            caller.With(Parameters(query, words, after, limit)), cancellationToken: ct);
+            caller.With(Parameters(query, words, after, limit)), commandTimeout: PatienceSeconds, cancellationToken: ct);
     }
 
     private static string[] Words(string? text)

@@ -16,6 +16,9 @@ public sealed class FolderExport(NodeTree tree, Vault vault, Caller caller, bool
     private const int ParallelFiles = 4;
     private const int BufferBytes = 1 << 20;
 
+    /// <summary>Where the target really is.</summary>
+    private string? realTarget;
+
     /// <summary>What is done, and was left out.</summary>
     public TransferTally Tally { get; } = new();
 
@@ -32,6 +35,7 @@ public sealed class FolderExport(NodeTree tree, Vault vault, Caller caller, bool
         if (!top.IsFolder)
             throw new StorageException(StorageFault.WrongKind, $"{source} is a file; name the folder that holds it.");
         target.Create();
+        realTarget = RealFolder.PathOf(target);
         var size = await tree.SizeBelowAsync(caller, top.Id, ct);
         (Tally.TotalFiles, Tally.TotalBytes) = (size.Files, size.Bytes);
         var written = new Stack<(DirectoryInfo To, DateTime Time)>();
@@ -114,12 +118,13 @@ public sealed class FolderExport(NodeTree tree, Vault vault, Caller caller, bool
 
     private async Task WriteAsync(FileNode file, DirectoryInfo to, FileInfo target, CancellationToken ct)
     {
-        // Beside it under a name of ours, however long its own is.
-        var part = Path.Combine(to.FullName, $".kosha-{file.Id}.part");
+        // Beside it under a name that nothing has, however long its own is.
+        var part = Path.Combine(to.FullName, $".kosha-{Guid.NewGuid():N}.part");
         try
         {
-            await using (var output = new FileStream(part, FileMode.Create, FileAccess.Write, FileShare.None, 0))
+            await using (var output = new FileStream(part, FileMode.CreateNew, FileAccess.Write, FileShare.None, 0))
             {
+                RealFolder.Require(realTarget!, output.SafeFileHandle);
                 await CopyAsync(file, output, ct);
                 File.SetLastWriteTimeUtc(output.SafeFileHandle, file.ModifiedAt);
                 output.Flush(flushToDisk: true);

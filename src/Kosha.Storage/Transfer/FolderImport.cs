@@ -18,6 +18,9 @@ public sealed class FolderImport(NodeTree tree, Vault vault, Caller caller, bool
         AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false, ReturnSpecialDirectories = false,
     };
 
+    /// <summary>Where the source really is.</summary>
+    private string? top;
+
     /// <summary>What is done, and was left out.</summary>
     public TransferTally Tally { get; } = new();
 
@@ -31,6 +34,7 @@ public sealed class FolderImport(NodeTree tree, Vault vault, Caller caller, bool
     public async Task RunAsync(DirectoryInfo source, NodePath target, CancellationToken ct)
     {
         // So that a source that cannot be read is told before anything is made.
+        top = RealFolder.PathOf(source);
         _ = source.EnumerateFileSystemInfos("*", Everything).Any();
         Count(source, ct);
         for (var depth = 1; depth <= target.Depth; depth++)
@@ -161,6 +165,7 @@ public sealed class FolderImport(NodeTree tree, Vault vault, Caller caller, bool
         await using var content = new FileStream(Posix.OpenToRead(file.FullName), FileAccess.Read, bufferSize: 0);
         if (!content.CanSeek)
             throw new IOException("neither a file nor a folder.");
+        RealFolder.Require(top!, content.SafeFileHandle);
         await vault.WriteAsync(caller, path, new CountedStream(content, Tally.AddBytes), new()
         {
             AnnouncedBytes = content.Length,

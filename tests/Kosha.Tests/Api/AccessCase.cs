@@ -32,7 +32,11 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
     private const string Nobody = """{"username":"nobody","password":""}""";
 
     /// <summary>By method and route, as the routing table has them: every endpoint has one.</summary>
-    public static Dictionary<string, AccessCase> All(Belongings own) => new(StringComparer.Ordinal)
+    public static Dictionary<string, AccessCase> All(Belongings own) => new(
+        [.. OfAccounts(own), .. OfFiles(own), .. OfTrashAndSearch(own), .. OfUploads(own), .. OfAdministrators()],
+        StringComparer.Ordinal);
+
+    private static Dictionary<string, AccessCase> OfAccounts(Belongings own) => new(StringComparer.Ordinal)
     {
         ["POST /api/session"] = new("session", "{}"),
         ["GET /api/session"] = new("session"),
@@ -41,7 +45,6 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
         ["DELETE /api/sessions"] = new("sessions"),
         ["DELETE /api/sessions/{id:long}"] = Own($"sessions/{own.Session}"),
         ["POST /api/register"] = new("register", Nobody),
-
         ["GET /api/account"] = new("account"),
         ["PATCH /api/account"] = new("account", """{"email":"not an address"}"""),
         ["PUT /api/account/password"] = new("account/password", """{"current":"wrong","new":"short"}"""),
@@ -54,7 +57,10 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
         ["POST /api/app-passwords"] = new("app-passwords", """{"label":""}"""),
         ["DELETE /api/app-passwords/{id:long}"] = Own($"app-passwords/{own.AppPassword}"),
         ["GET /api/usage"] = new("usage"),
+    };
 
+    private static Dictionary<string, AccessCase> OfFiles(Belongings own) => new(StringComparer.Ordinal)
+    {
         ["GET /api/nodes"] = new("nodes"),
         ["GET /api/nodes/{id:long}"] = Own($"nodes/{own.File}"),
         ["GET /api/nodes/{id:long}/children"] = Own($"nodes/{own.Folder}/children"),
@@ -74,12 +80,14 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
             Own($"nodes/{own.File}/versions/{own.Version}/restore"),
         ["DELETE /api/nodes/{id:long}/versions/{versionId:long}"] = Own($"nodes/{own.File}/versions/{own.Version}"),
         ["POST /api/nodes/trash"] = Own("nodes/trash", Ids(own.File)),
+    };
 
+    private static Dictionary<string, AccessCase> OfTrashAndSearch(Belongings own) => new(StringComparer.Ordinal)
+    {
         ["GET /api/trash"] = new("trash", NeedsAllFiles: true),
         ["POST /api/trash/restore"] = Trash("trash/restore", Ids(own.Trashed)),
         ["POST /api/trash/delete"] = Trash("trash/delete", Ids(own.Trashed)),
         ["DELETE /api/trash"] = new("trash", NeedsAllFiles: true),
-
         ["GET /api/search"] = new("search?q=file"),
         ["GET /api/search-profiles"] = new("search-profiles"),
         ["POST /api/search-profiles"] = new("search-profiles", """{"name":""}"""),
@@ -87,27 +95,34 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
         ["GET /api/search-profiles/{id:long}/hits"] = Own($"search-profiles/{own.Profile}/hits"),
         ["PUT /api/search-profiles/{id:long}"] = Own($"search-profiles/{own.Profile}", """{"name":"kept"}"""),
         ["DELETE /api/search-profiles/{id:long}"] = Own($"search-profiles/{own.Profile}"),
+    };
 
+    private static Dictionary<string, AccessCase> OfUploads(Belongings own) => new(StringComparer.Ordinal)
+    {
         ["POST /api/uploads"] = new("uploads", "{}"),
         ["GET /api/uploads"] = new("uploads"),
         ["GET /api/uploads/{id:long}"] = Own($"uploads/{own.Upload}"),
         ["POST /api/uploads/{id:long}/parts"] = Own($"uploads/{own.Upload}/parts"),
         ["POST /api/uploads/{id:long}/complete"] = Own($"uploads/{own.Upload}/complete"),
         ["DELETE /api/uploads/{id:long}"] = Own($"uploads/{own.Upload}"),
+    };
 
+    private static Dictionary<string, AccessCase> OfAdministrators() => new(StringComparer.Ordinal)
+    {
         ["GET /api/admin/users"] = new("admin/users"),
         ["POST /api/admin/users"] = new("admin/users", Nobody),
-        ["GET /api/admin/users/{id:long}"] = new("admin/users/1"),
-        ["PATCH /api/admin/users/{id:long}"] = new("admin/users/1", "{}"),
-        ["DELETE /api/admin/users/{id:long}"] = new("admin/users/1"),
+        ["GET /api/admin/users/{id:long}"] = new("admin/users/999999999"),
+        ["PATCH /api/admin/users/{id:long}"] = new("admin/users/999999999", "{}"),
+        ["DELETE /api/admin/users/{id:long}"] = new("admin/users/999999999"),
         ["GET /api/admin/invites"] = new("admin/invites"),
         ["POST /api/admin/invites"] = new("admin/invites", """{"days":-1}"""),
-        ["DELETE /api/admin/invites/{id:long}"] = new("admin/invites/1"),
+        ["DELETE /api/admin/invites/{id:long}"] = new("admin/invites/999999999"),
         ["GET /api/admin/plans"] = new("admin/plans"),
         ["POST /api/admin/plans"] = new("admin/plans", """{"name":""}"""),
-        ["PATCH /api/admin/plans/{id:long}"] = new("admin/plans/1", """{"limits":{"maxBytes":-1}}"""),
-        ["DELETE /api/admin/plans/{id:long}"] = new("admin/plans/1"),
+        ["PATCH /api/admin/plans/{id:long}"] = new("admin/plans/999999999", """{"limits":{"maxBytes":-1}}"""),
+        ["DELETE /api/admin/plans/{id:long}"] = new("admin/plans/999999999"),
     };
+
 
     private static AccessCase Own(string path, string? body = null) => new(path, body, NamesOwn: true);
 

@@ -1,4 +1,5 @@
 using System.Text;
+
 namespace Kosha.Tests.Infrastructure;
 
 public sealed partial class ApiClient
@@ -14,10 +15,11 @@ public sealed partial class ApiClient
     }
 
     /// <summary>Of a call whose body, if it has one, is sent as it is.</summary>
-    public async Task<int> StatusAsync(HttpMethod method, string path, string? body)
+    public async Task<int> StatusAsync(HttpMethod method, string path, string? body, bool isAnonymous)
     {
         using var request = new HttpRequestMessage(method, new Uri(server, $"api/{path}"));
-        request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        if (!isAnonymous)
+            request.Headers.TryAddWithoutValidation("Authorization", authorization);
         if (body is not null || method == HttpMethod.Post)
             request.Content = new StringContent(body ?? "", Encoding.UTF8, "application/json");
         using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
