@@ -16,7 +16,7 @@ public sealed class NodeSearch(Database database)
     /// <summary>Names that have or are like the words and are put in order; what is beyond them is not found.</summary>
     private const string MaxNames = "50000";
 
-    /// <summary>Searches of one user at once; they cost more than other reads, and the user's own names alone.</summary>
+    /// <summary>Searches of one user at once: they cost more than other reads.</summary>
     private const int TurnsPerUser = 2;
 
     private const int PatienceSeconds = 15;
@@ -207,7 +207,7 @@ public sealed class NodeSearch(Database database)
         var words = Words(query.Text);
         return new(
             SqlFind(words.Length, order),
-            caller.With(Parameters(query, words, after, limit)), commandTimeout: PatienceSeconds, cancellationToken: ct);
+            caller.With(Parameters(query, words, after, limit)), null, PatienceSeconds, cancellationToken: ct);
     }
 
     private static string[] Words(string? text)

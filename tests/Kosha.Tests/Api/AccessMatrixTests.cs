@@ -41,13 +41,15 @@ public sealed class AccessMatrixTests(SharedKosha kosha, SharedPostgres postgres
         await using var app = WebHost.Build(
             options, installation, store, new SpoolFolder(folder["spool"], 1 << 20), NullLoggerFactory.Instance);
         return ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
-            .Where(endpoint => endpoint.RoutePattern.RawText!.TrimStart('/').StartsWith("api/", StringComparison.Ordinal))
+            .Where(endpoint => PathOf(endpoint).StartsWith("/api/", StringComparison.Ordinal))
             .SelectMany(endpoint => endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods
                 .Where(method => method != "HEAD")
-                .Select(method => (Route: $"{method} /{endpoint.RoutePattern.RawText!.Trim('/')}",
+                .Select(method => (Route: $"{method} {PathOf(endpoint)}",
                     Rule: endpoint.Metadata.GetMetadata<ApiAccessRule>()?.Access)))
             .ToDictionary(endpoint => endpoint.Route, endpoint => endpoint.Rule);
     }
+
+    private static string PathOf(RouteEndpoint endpoint) => "/" + endpoint.RoutePattern.RawText!.Trim('/');
 
     [Fact]
     public async Task Every_endpoint_lets_in_whom_it_should_and_nobody_else()
@@ -167,7 +169,8 @@ public sealed class AccessMatrixTests(SharedKosha kosha, SharedPostgres postgres
             wrong.Add($"{route}: an administrator is refused.");
     }
 
-    private static async Task<int> SendAsync(ApiClient client, string route, AccessCase call, bool isAnonymous = false) =>
+    private static async Task<int> SendAsync(
+        ApiClient client, string route, AccessCase call, bool isAnonymous = false) =>
         await client.StatusAsync(new HttpMethod(Method(route)), call.Path, call.Body, isAnonymous);
 
     /// <param name="refusal">The status; null: it is let in, whatever becomes of the call then.</param>
