@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Kosha.Tests.Storage.Transfer;
 
-/// <summary>What is copied comes from the folder that was named, whatever links somebody puts there meanwhile.</summary>
+/// <summary>What is copied comes from the folder that was named, whatever links somebody puts there.</summary>
 public sealed class RealFolderTests : IDisposable
 {
     private readonly TestFolder folder = new();
