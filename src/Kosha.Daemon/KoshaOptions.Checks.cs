@@ -124,6 +124,10 @@ public sealed partial class KoshaOptions
         return text.Length == 0 ? null : Path.GetFullPath(text);
     }
 
+    private static RegistrationMode ReadRegistration(SettingsReader reader) => reader.Choice(
+        "Accounts:Registration", RegistrationMode.Closed,
+        ("closed", RegistrationMode.Closed), ("invite", RegistrationMode.Invite), ("open", RegistrationMode.Open));
+
     private static string? ReadAdminPassword(SettingsReader reader)
     {
         const string Key = "Admin:Password";

@@ -90,11 +90,6 @@ public sealed partial class KoshaOptions
     /// <summary>Null: the one in the data folder, which is made if it is not there.</summary>
     public string? SecurityMasterKeyFile { get; }
 
-    private static readonly IReadOnlyList<(string Name, RegistrationMode Value)> RegistrationModes =
-    [
-        ("closed", RegistrationMode.Closed), ("invite", RegistrationMode.Invite), ("open", RegistrationMode.Open),
-    ];
-
     public RegistrationMode AccountsRegistration { get; }
 
     /// <summary>Of the first administrator; null: a random one.</summary>
@@ -152,7 +147,7 @@ public sealed partial class KoshaOptions
         UploadsMaxOpenPerUser = (int)reader.Number("Uploads:MaxOpenPerUser", 100, 1, 10_000);
         TrashFreeForWrites = reader.Flag("Trash:FreeForWrites", false);
         SecurityMasterKeyFile = ReadMasterKeyFile(reader);
-        AccountsRegistration = reader.Choice("Accounts:Registration", RegistrationMode.Closed, RegistrationModes);
+        AccountsRegistration = ReadRegistration(reader);
         AdminPassword = ReadAdminPassword(reader);
         WebDavInfiniteDepth = reader.Flag("WebDav:InfiniteDepth", false);
         LogLevel = reader.Choice("Log:Level", LogEventLevel.Information, ("debug", LogEventLevel.Debug),
