@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Globalization;
 using Kosha.Daemon.Auth;
 using Kosha.Storage;
@@ -33,7 +34,9 @@ internal sealed class AdminUserEndpoints(UserTable users)
             .ProducesProblem(404);
     }
 
-    private async Task<IResult> ListAsync(HttpContext http, string? cursor, int? limit)
+    private async Task<IResult> ListAsync(
+        HttpContext http, [Description("The next of the page before.")] string? cursor = null,
+        [Description("Users in a page, 1 to 1,000; 100 if it is left out.")] int? limit = null)
     {
         var most = PageCursor.Limit(limit);
         var page = await users.PageAsync(ReadCursor(cursor), most, http.RequestAborted);

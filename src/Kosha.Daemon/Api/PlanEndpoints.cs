@@ -21,12 +21,16 @@ internal sealed class PlanEndpoints(PlanTable plans, UsageTable usage)
         group.MapGet("", (Delegate)self.ListAsync).WithSummary("All plans, and how many users have them")
             .Produces<PlanList>();
         group.MapPost("", self.AddAsync).WithSummary("Makes a plan").Produces<PlanAnswer>(201).ProducesProblem(400)
-            .ProducesProblem(409);
+            .ProducesProblem(409).WithRequestExample(new NewPlan { Name = "team", Limits = Example(500L << 30) });
         group.MapPatch("{id:long}", self.ChangeAsync).WithSummary("Changes limits for all users of a plan, at once")
-            .Produces<PlanAnswer>().ProducesProblem(400).ProducesProblem(404);
+            .Produces<PlanAnswer>().ProducesProblem(400).ProducesProblem(404)
+            .WithRequestExample(new ChangePlan { Limits = Example(maxBytes: null) });
         group.MapDelete("{id:long}", self.DeleteAsync).WithSummary("Removes a plan that nobody has")
             .Produces(204).ProducesProblem(404).ProducesProblem(409);
     }
+
+    private static Dictionary<PlanLimit, long?> Example(long? maxBytes) =>
+        new() { [PlanLimit.MaxBytes] = maxBytes, [PlanLimit.TrashDays] = 60 };
 
     private async Task<IResult> UsageAsync(HttpContext http)
     {

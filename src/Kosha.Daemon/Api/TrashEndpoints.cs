@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Globalization;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
@@ -28,16 +29,19 @@ internal sealed class TrashEndpoints(NodeTree tree, Database database, TimeProvi
         group.MapPost("restore", self.RestoreAsync)
             .WithSummary("Puts things back to where they stood, or into a folder")
             .Produces<RestoredList>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(409)
-            .ProducesProblem(423);
+            .ProducesProblem(423).WithRequestExample(new RestoreTrash { Ids = [17, 18], ParentId = 3 });
         group.MapPost("delete", self.DeleteAsync)
             .WithSummary("Removes things for good; 202: they are gone, and their bytes come free soon")
-            .Produces(202).Produces(204).ProducesProblem(400).ProducesProblem(404);
+            .Produces(202).Produces(204).ProducesProblem(400).ProducesProblem(404)
+            .WithRequestExample(new DeleteTrash { Ids = [17, 18] });
         group.MapDelete("", (Delegate)self.EmptyAsync)
             .WithSummary("Removes all for good; 202: it is gone, and its bytes come free soon")
             .Produces(202).Produces(204);
     }
 
-    private async Task<IResult> ListAsync(int? limit, string? cursor, HttpContext http)
+    private async Task<IResult> ListAsync(
+        HttpContext http, [Description("Things in a page, 1 to 1,000; 100 if it is left out.")] int? limit = null,
+        [Description("The next of the page before.")] string? cursor = null)
     {
         var most = PageCursor.Limit(limit);
         var page = await tree.ListTrashAsync(ApiCaller.Of(http), ReadPosition(cursor), most, http.RequestAborted);

@@ -25,7 +25,8 @@ internal sealed class VersionEndpoints(NodeTree tree, FileDownload download)
             .ProducesProblem(412).Produces(416);
         group.MapPost("{versionId:long}/restore", self.RestoreAsync)
             .WithSummary("The file gets an old content again, and its present one becomes a version")
-            .Produces<NodeAnswer>().ProducesProblem(400).ProducesProblem(412).ProducesProblem(423);
+            .Produces<NodeAnswer>().ProducesProblem(400).ProducesProblem(412).ProducesProblem(423)
+            .WithRequestExample(new RestoreVersion { IfMatch = "\"0123456789abcdef0123456789abcdef\"" });
         group.MapDelete("{versionId:long}", self.DeleteAsync).WithSummary("Removes an old content for good")
             .Produces(204);
     }

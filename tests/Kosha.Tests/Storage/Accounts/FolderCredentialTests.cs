@@ -156,7 +156,7 @@ public sealed class FolderCredentialTests(StorageFixture storage) : IClassFixtur
         }
         Assert.Equal(["/below/inside too", "/inside"], await FindAsync(device, "inside"));
         Assert.Equal(["/below", "/below/inside too", "/inside"], await FindAsync(device, null));
-        Assert.Empty(await FindAsync(device, "outside"));
+        Assert.Empty(await FindAsync(device, "nothing"));
         Assert.Empty(await FindAsync(device, "inside", (await owner.GetAsync("")).Id));
         Assert.Equal(
             ["/below/inside too"], await FindAsync(device, "inside", (await owner.GetAsync("a/b/below")).Id));
