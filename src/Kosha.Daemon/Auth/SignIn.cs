@@ -120,6 +120,32 @@ internal sealed class SignIn(
     /// <summary>Verifies a code of somebody whose password, or session, is verified. It is good once.</summary>
     public async Task<SignInResult> VerifyCodeAsync(Caller caller, string code, string address, CancellationToken ct)
     {
+        // Nobody guesses 100 bits, and whoever is shut out by guesses of others gets in by it.
+        if (AppPasswordSecret.Hash(code) is { } hash)
+            return await codes.TakeRecoveryAsync(caller.UserId, hash, ct) ? new(caller) : SignInResult.Refused;
+        return await LimitAsync(caller, address, () => codes.TakeAsync(caller.UserId, code, ct), ct);
+    }
+
+    /// <summary>
+    /// Switches two-factor sign-in on by a first code; wrong ones count as those of a sign-in. The recovery codes are
+    /// empty for whoever is refused. Faults: those of <see cref="SecondFactor.ConfirmAsync"/>.
+    /// </summary>
+    public async Task<(SignInResult Result, IReadOnlyList<string> Recovery)> ConfirmCodesAsync(
+        Caller caller, string code, string address, CancellationToken ct)
+    {
+        IReadOnlyList<string>? recovery = null;
+        var result = await LimitAsync(caller, address, async () =>
+        {
+            recovery = await codes.ConfirmAsync(caller, code, ct);
+            return recovery is not null;
+        }, ct);
+        return (result, recovery ?? []);
+    }
+
+    /// <summary>Takes a short code within the limits.</summary>
+    private async Task<SignInResult> LimitAsync(
+        Caller caller, string address, Func<Task<bool>> take, CancellationToken ct)
+    {
         string[] subjects =
         [
             SubjectOf(caller.UserId, address), address,
@@ -127,7 +153,7 @@ internal sealed class SignIn(
         ];
         if (await failures.WaitAsync(subjects, CodeLimits, ct) is { } wait)
             return new(Caller: null, wait);
-        if (!await codes.TakeAsync(caller.UserId, code, ct))
+        if (!await take())
         {
             await failures.CountAsync(subjects, ct);
             return SignInResult.Refused;

@@ -63,6 +63,9 @@ create table two_factors (
     confirmed_at timestamptz,
     -- The time step of the last code that was taken; no code is taken twice.
     last_step    bigint not null default 0,
+    -- Wrong codes since then, up to the next right one: a code is short, and whoever guesses it knows the password.
+    wrong_codes  int not null default 0,
+    wrong_since  timestamptz not null default now(),
     created_at   timestamptz not null default now()
 );
 

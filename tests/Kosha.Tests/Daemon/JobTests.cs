@@ -91,7 +91,8 @@ public sealed class JobTests(SharedPostgres postgres)
             """);
         await using var again = await KoshaProcess.StartNewAsync([.. shared,
             ("Blobs:Directory", Path.Combine(kosha.DataDirectory, "blobs")),
-            ("Security:MasterKeyFile", Path.Combine(kosha.DataDirectory, "master-key")), ("Jobs:scrub:Cron", "0 0 5 * * ?"),
+            ("Security:MasterKeyFile", Path.Combine(kosha.DataDirectory, "master-key")),
+            ("Jobs:scrub:Cron", "0 0 5 * * ?"),
             ("Jobs:purge:Cron", EverySecond), ("Jobs:sweep:Enabled", "false")]);
         await Eventually.TrueAsync("the missed run is made up for", async () => await SqlAsync<long>(
             database, "select count(*) from job_runs where job = 'scrub' and outcome = 'done'") == 1, seconds: 90);
