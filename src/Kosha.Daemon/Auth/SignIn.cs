@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Kosha.Storage;
 using Kosha.Storage.Accounts;
 
 namespace Kosha.Daemon.Auth;
@@ -176,6 +177,24 @@ internal sealed class SignIn(
         try
         {
             return await VerifyPasswordAsync(stored, credential.Password, subjects, ct);
+        }
+        finally
+        {
+            verifies.Release();
+        }
+    }
+
+    /// <summary>
+    /// Hashes the password of somebody who is to be, as slowly as a verification and beside no more of them.
+    /// </summary>
+    /// <exception cref="StorageException">Unavailable: too many wait already.</exception>
+    public async Task<string> HashAsync(string password, CancellationToken ct)
+    {
+        if (!await EnterAsync(ct))
+            throw new StorageException(StorageFault.Unavailable, "Too many sign-ins at once. Try again.");
+        try
+        {
+            return Passwords.Hash(password);
         }
         finally
         {
