@@ -108,7 +108,8 @@ public sealed class RegistrationTests(SharedKosha shared)
         foreach (var body in new[]
         {
             new JsonObject { ["days"] = 0 }, new JsonObject { ["days"] = int.MaxValue },
-            new JsonObject { ["plan"] = "none such" }, new JsonObject { ["plan"] = "none\0such" }, new JsonObject { ["note"] = new string('x', 201) },
+            new JsonObject { ["plan"] = "none such" }, new JsonObject { ["plan"] = "none\0such" },
+            new JsonObject { ["note"] = new string('x', 201) },
         })
             (await api.SendAsync(HttpMethod.Post, "admin/invites", body)).MustBe("invalid-value", 400);
         using (var other = await shared.NewDriveAsync())
