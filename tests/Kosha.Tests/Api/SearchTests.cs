@@ -118,5 +118,6 @@ public sealed class SearchTests(SharedKosha kosha) : IAsyncLifetime
             new() { ["name"] = "x", ["minSize"] = 2, ["maxSize"] = 1 },
         })
             (await KeepAsync(bad)).MustBe("invalid-value", 400);
+        (await KeepAsync(new() { ["name"] = "x", ["misspelled"] = 1 })).MustBe("malformed", 400);
     }
 }
