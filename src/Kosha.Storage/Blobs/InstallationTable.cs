@@ -63,6 +63,21 @@ public sealed class InstallationTable(Database database)
         await database.WriteAsync(transaction => transaction.Connection!.ExecuteScalarAsync<string?>(
             new(SqlClaimMasterKey, new { check }, transaction, cancellationToken: ct)), ct) == check;
 
+    /// <summary>With the key goes what only it could read.</summary>
+    private const string SqlForgetMasterKey = """
+        delete from two_factors;
+        delete from data_protection_keys;
+        update installation set master_key_check = null;
+        """;
+
+    /// <summary>
+    /// For a master key that is lost for good: two-factor sign-in ends for everybody, and the next daemon to start
+    /// decides anew which key it is. No daemon may run meanwhile. Fault: Unavailable.
+    /// </summary>
+    public Task ForgetMasterKeyAsync(CancellationToken ct) => database.WriteAsync(transaction =>
+        transaction.Connection!.ExecuteAsync(
+            new(SqlForgetMasterKey, transaction: transaction, cancellationToken: ct)), ct);
+
     private const string SqlHasSchema = "select to_regclass('installation') is not null";
 
     private const string SqlHasStore = "select store_claimed_at is not null from installation";

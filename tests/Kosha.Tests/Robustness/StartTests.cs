@@ -120,6 +120,12 @@ public sealed class StartTests
         await File.WriteAllTextAsync(file, kept);
         await kosha.StartAsync();
         await kosha.StopAsync();
+        // Lost for good.
+        File.Delete(file);
+        (await kosha.CommandAsync("config", "forget-master-key")).MustSucceed();
+        await kosha.StartAsync();
+        Assert.NotEqual(kept, await File.ReadAllTextAsync(file));
+        await kosha.StopAsync();
     }
 
     [Fact]
