@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Kosha.Storage.Blobs;
 
 namespace Kosha.Daemon;
 
@@ -12,6 +13,11 @@ internal static class MasterKey
 
     private const int KeyBytes = 32;
 
+    private const int CheckBytes = 16;
+
+    private const string WhereItIs =
+        "All daemons of one database need the same one, and it belongs to a backup: put that file there.";
+
     private const UnixFileMode Others = UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
     /// <summary>The key; one that is in the data folder is made if it is not there.</summary>
@@ -21,6 +27,30 @@ internal static class MasterKey
         if (options.SecurityMasterKeyFile is null && !File.Exists(folder[FileName]))
             folder.WritePrivate(FileName, Convert.ToBase64String(RandomNumberGenerator.GetBytes(KeyBytes)) + "\n");
         return Read(options.SecurityMasterKeyFile ?? folder[FileName]);
+    }
+
+    /// <summary>
+    /// For the start of a daemon: the first one decides which key it is, and any other key is refused after that. None
+    /// is made in place of one that is missing.
+    /// </summary>
+    /// <exception cref="OperatorException">It is not the key of this database, or <see cref="Load"/> refuses.
+    /// </exception>
+    public static async Task RequireSameAsync(KoshaOptions options, Installation installation, CancellationToken ct)
+    {
+        var table = new InstallationTable(installation.Database);
+        var file = options.SecurityMasterKeyFile ?? installation.Folder[FileName];
+        if (!File.Exists(file) && await table.MasterKeyCheckAsync(ct) is not null)
+            throw Unusable($"there is no file {file}, and this database has a master key already. {WhereItIs}");
+        if (!await table.ClaimMasterKeyAsync(CheckOf(Load(options, installation.Folder)), ct))
+            throw Unusable($"{file} is not the master key of this database. {WhereItIs}");
+    }
+
+    /// <summary>Tells keys apart, and says nothing of the key.</summary>
+    private static string CheckOf(ReadOnlySpan<byte> key)
+    {
+        var check = new byte[CheckBytes];
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, key, check, salt: [], info: "kosha master key check 1"u8);
+        return Convert.ToHexStringLower(check);
     }
 
     /// <summary>What is wrong with the key, in words; null if nothing is, or it is still to be made.</summary>

@@ -12,7 +12,8 @@ internal sealed class LostRaceException : Exception;
 /// <summary>
 /// The one door to Postgres: connections, transactions that are tried again after a lost race, migrations, and the
 /// checks of section 3 of the design. Faults: every method turns a database that does not answer into
-/// <see cref="StorageFault.Unavailable"/>.
+/// <see cref="StorageFault.Unavailable"/>, and a text that Postgres cannot store into
+/// <see cref="StorageFault.InvalidValue"/>.
 /// </summary>
 public sealed class Database : IAsyncDisposable
 {
@@ -85,6 +86,10 @@ public sealed class Database : IAsyncDisposable
             {
                 throw Unavailable(e);
             }
+            catch (PostgresException e) when (IsNoText(e))
+            {
+                throw NoText(e);
+            }
         }
     }
 
@@ -151,6 +156,10 @@ public sealed class Database : IAsyncDisposable
             {
                 throw Unavailable(e);
             }
+            catch (PostgresException e) when (IsNoText(e))
+            {
+                throw NoText(e);
+            }
         }
     }
 
@@ -200,6 +209,12 @@ public sealed class Database : IAsyncDisposable
         SocketException or ObjectDisposedException { ObjectName: not null } => true,
         _ => false,
     };
+
+    /// <summary>Of all letters Postgres cannot store U+0000 alone.</summary>
+    private static bool IsNoText(PostgresException e) => e.SqlState == PostgresErrorCodes.CharacterNotInRepertoire;
+
+    private static StorageException NoText(Exception e) =>
+        new(StorageFault.InvalidValue, "A text has a character that cannot be stored.", e);
 
     private static StorageException Unavailable(Exception e) =>
         new(StorageFault.Unavailable, "The database does not answer now. Try again in a moment.", e);

@@ -16,6 +16,8 @@ internal static class ApiSetup
         {
             // A null where the document says that there is none is malformed.
             json.SerializerOptions.RespectNullableAnnotations = true;
+            // What is misspelled must not be passed over: "parent_id" would put a file into the top folder.
+            json.SerializerOptions.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
             json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
             json.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
             json.SerializerOptions.Converters.Add(

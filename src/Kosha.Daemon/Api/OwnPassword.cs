@@ -26,6 +26,17 @@ internal sealed class OwnPassword(UserTable users, SignIn signIn)
         return result.Caller is null ? RefusalOf(http, result, "code") : null;
     }
 
+    /// <summary>
+    /// Switches two-factor sign-in on by a first code. Gives what to answer, or else the recovery codes.
+    /// </summary>
+    public async Task<(IResult? Refusal, IReadOnlyList<string> Recovery)> ConfirmCodesAsync(
+        HttpContext http, string code)
+    {
+        var (result, recovery) = await signIn.ConfirmCodesAsync(
+            ApiCaller.Of(http), code, AddressOf(http), http.RequestAborted);
+        return (result.Caller is null ? RefusalOf(http, result, "code") : null, recovery);
+    }
+
     private static string AddressOf(HttpContext http) => ClientAddress.Of(http.Connection.RemoteIpAddress);
 
     private static IResult RefusalOf(HttpContext http, SignInResult refused, string what)

@@ -7,7 +7,7 @@ namespace Kosha.Daemon.Api;
 
 /// <summary><c>/api/register</c>, where the settings let it, and <c>/api/admin/invites</c>.</summary>
 internal sealed class RegistrationEndpoints(
-    UserTable users, InviteTable invites, SignInFailures attempts, KoshaOptions options)
+    UserTable users, InviteTable invites, SignInFailures attempts, SignIn signIn, KoshaOptions options)
 {
     /// <summary>Good or not, from one address within <see cref="SignInFailures.Window"/>: each costs a slow hash.
     /// </summary>
@@ -46,7 +46,7 @@ internal sealed class RegistrationEndpoints(
         var invite = await FindInviteAsync(body.Invite, ct);
         AccountEndpoints.RequireGood(body.Password);
         UserTable.CheckUsername(body.Username);
-        await users.AddAsync(new(body.Username, Passwords.Hash(body.Password))
+        await users.AddAsync(new(body.Username, await signIn.HashAsync(body.Password, ct))
         {
             Email = body.Email is { Length: > 0 } email ? email : null,
             InviteHash = invite,
@@ -57,12 +57,9 @@ internal sealed class RegistrationEndpoints(
     /// <summary>Counted before anything is looked at, so that nobody tries names or invites by the thousand.</summary>
     private async Task<IResult?> WaitAsync(HttpContext http, CancellationToken ct)
     {
-        string[] subjects = [$"register {ClientAddress.Of(http.Connection.RemoteIpAddress)}"];
-        if (await attempts.WaitAsync(subjects, [AttemptsByAddress], ct) is not { } wait)
-        {
-            await attempts.CountAsync(subjects, ct);
+        var subject = $"register {ClientAddress.Of(http.Connection.RemoteIpAddress)}";
+        if (await attempts.CountAttemptAsync(subject, AttemptsByAddress, ct) is not { } wait)
             return null;
-        }
         var seconds = (int)Math.Ceiling(wait.TotalSeconds);
         http.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         return ApiProblem.Of(StorageFault.LimitReached,

@@ -12,6 +12,10 @@ internal static class RequestValues
 
     public static StorageException Invalid(string what) => new(StorageFault.InvalidValue, what);
 
+    /// <summary>The list with no null in it, which a reader of JSON lets through.</summary>
+    public static IReadOnlyList<string>? Whole(IReadOnlyList<string>? texts, string name) =>
+        texts?.Any(text => text is null) == true ? throw Invalid($"{name} has a null in it.") : texts;
+
     /// <summary>One of the words of an enumeration, in any case.</summary>
     public static T Choice<T>(string? text, string name, T ifLeftOut)
         where T : struct, Enum
@@ -41,5 +45,5 @@ internal static class RequestValues
 
     public static IReadOnlyCollection<Guid> Tokens(IReadOnlyList<string>? texts) => texts?.Count > MaxListed
         ? throw Invalid($"lockTokens are at most {MaxListed}.")
-        : [.. (texts ?? []).Select(text => LockTokens.ReadHeader(text)).OfType<Guid>()];
+        : [.. (Whole(texts, "lockTokens") ?? []).Select(text => LockTokens.ReadHeader(text)).OfType<Guid>()];
 }

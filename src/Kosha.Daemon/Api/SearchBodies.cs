@@ -98,8 +98,8 @@ public sealed record SearchProfileBody
     internal NodeQuery Read() => new()
     {
         Text = Q,
-        Types = SearchFilters.ReadTypes(Types),
-        Extensions = Extensions,
+        Types = SearchFilters.ReadTypes(RequestValues.Whole(Types, "types")),
+        Extensions = RequestValues.Whole(Extensions, "extensions"),
         MinSize = MinSize,
         MaxSize = MaxSize,
         From = From?.UtcDateTime,

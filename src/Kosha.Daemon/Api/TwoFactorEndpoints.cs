@@ -40,10 +40,11 @@ internal sealed class TwoFactorEndpoints(
         return Results.Ok(new TwoFactorAnswer(Totp.ToText(seed), Totp.UriOf(seed, account.Username)));
     }
 
-    private async Task<IResult> ConfirmAsync(ConfirmTwoFactor body, HttpContext http) =>
-        await codes.ConfirmAsync(ApiCaller.Of(http), body.Code, http.RequestAborted) is { } recovery
-            ? Results.Ok(new RecoveryCodeList(recovery))
-            : ApiProblem.Wrong("code").ToResult();
+    private async Task<IResult> ConfirmAsync(ConfirmTwoFactor body, HttpContext http)
+    {
+        var (refusal, recovery) = await own.ConfirmCodesAsync(http, body.Code);
+        return refusal ?? Results.Ok(new RecoveryCodeList(recovery));
+    }
 
     private async Task<IResult> RenewCodesAsync(ConfirmByCode body, HttpContext http) =>
         await RefusalAsync(body, http)

@@ -20,8 +20,13 @@ internal sealed class ZipEndpoints(NodeTree tree, Vault vault)
     /// <summary>Zip files that one user gets at once.</summary>
     private const int MaxPerUser = 3;
 
+    /// <summary>Zip files that one daemon makes at once: each keeps a processor busy.</summary>
+    private const int MaxAtOnce = 8;
+
     /// <summary>How many each user gets now.</summary>
     private readonly ConcurrentDictionary<long, int> running = [];
+
+    private int total;
 
     public static void Map(IEndpointRouteBuilder routes)
     {
@@ -37,11 +42,7 @@ internal sealed class ZipEndpoints(NodeTree tree, Vault vault)
         HttpContext http)
     {
         var (caller, aborted) = (ApiCaller.Of(http), http.RequestAborted);
-        if (running.AddOrUpdate(caller.UserId, 1, (_, count) => count + 1) is var turn && turn > MaxPerUser)
-        {
-            Leave(caller);
-            throw new StorageException(StorageFault.LimitReached, $"{MaxPerUser} zip files at once are enough.");
-        }
+        Enter(caller);
         try
         {
             var selected = await tree.SelectAsync(caller, Read(ids), MaxNodes, aborted);
@@ -54,8 +55,22 @@ internal sealed class ZipEndpoints(NodeTree tree, Vault vault)
         }
     }
 
+    /// <summary>Fault: LimitReached.</summary>
+    private void Enter(Caller caller)
+    {
+        var own = running.AddOrUpdate(caller.UserId, 1, (_, count) => count + 1);
+        var all = Interlocked.Increment(ref total);
+        if (own <= MaxPerUser && all <= MaxAtOnce)
+            return;
+        Leave(caller);
+        throw new StorageException(StorageFault.LimitReached, own > MaxPerUser
+            ? $"{MaxPerUser} zip files at once are enough."
+            : "Too many zip files are being made just now. Try again in a moment.");
+    }
+
     private void Leave(Caller caller)
     {
+        Interlocked.Decrement(ref total);
         // No entry stays behind for users who get none.
         var left = running.AddOrUpdate(caller.UserId, 0, (_, count) => count - 1);
         if (left == 0)
@@ -82,6 +97,7 @@ internal sealed class ZipEndpoints(NodeTree tree, Vault vault)
         var response = http.Response;
         response.ContentType = MediaType;
         response.Headers.XContentTypeOptions = "nosniff";
+        response.Headers.ContentSecurityPolicy = "sandbox; default-src 'none'";
         response.Headers.ContentDisposition = Attachment(selected);
         // From here on there is no other answer than the whole file.
         await response.StartAsync(http.RequestAborted);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Kosha.Storage;
 using Kosha.Storage.Accounts;
 
 namespace Kosha.Daemon.Auth;
@@ -120,6 +121,32 @@ internal sealed class SignIn(
     /// <summary>Verifies a code of somebody whose password, or session, is verified. It is good once.</summary>
     public async Task<SignInResult> VerifyCodeAsync(Caller caller, string code, string address, CancellationToken ct)
     {
+        // Nobody guesses 100 bits, and whoever is shut out by guesses of others gets in by it.
+        if (AppPasswordSecret.Hash(code) is { } hash)
+            return await codes.TakeRecoveryAsync(caller.UserId, hash, ct) ? new(caller) : SignInResult.Refused;
+        return await LimitAsync(caller, address, () => codes.TakeAsync(caller.UserId, code, ct), ct);
+    }
+
+    /// <summary>
+    /// Switches two-factor sign-in on by a first code; wrong ones count as those of a sign-in. The recovery codes are
+    /// empty for whoever is refused. Faults: those of <see cref="SecondFactor.ConfirmAsync"/>.
+    /// </summary>
+    public async Task<(SignInResult Result, IReadOnlyList<string> Recovery)> ConfirmCodesAsync(
+        Caller caller, string code, string address, CancellationToken ct)
+    {
+        IReadOnlyList<string>? recovery = null;
+        var result = await LimitAsync(caller, address, async () =>
+        {
+            recovery = await codes.ConfirmAsync(caller, code, ct);
+            return recovery is not null;
+        }, ct);
+        return (result, recovery ?? []);
+    }
+
+    /// <summary>Takes a short code within the limits.</summary>
+    private async Task<SignInResult> LimitAsync(
+        Caller caller, string address, Func<Task<bool>> take, CancellationToken ct)
+    {
         string[] subjects =
         [
             SubjectOf(caller.UserId, address), address,
@@ -127,7 +154,7 @@ internal sealed class SignIn(
         ];
         if (await failures.WaitAsync(subjects, CodeLimits, ct) is { } wait)
             return new(Caller: null, wait);
-        if (!await codes.TakeAsync(caller.UserId, code, ct))
+        if (!await take())
         {
             await failures.CountAsync(subjects, ct);
             return SignInResult.Refused;
@@ -150,6 +177,24 @@ internal sealed class SignIn(
         try
         {
             return await VerifyPasswordAsync(stored, credential.Password, subjects, ct);
+        }
+        finally
+        {
+            verifies.Release();
+        }
+    }
+
+    /// <summary>
+    /// Hashes the password of somebody who is to be, as slowly as a verification and beside no more of them.
+    /// </summary>
+    /// <exception cref="StorageException">Unavailable: too many wait already.</exception>
+    public async Task<string> HashAsync(string password, CancellationToken ct)
+    {
+        if (!await EnterAsync(ct))
+            throw new StorageException(StorageFault.Unavailable, "Too many sign-ins at once. Try again.");
+        try
+        {
+            return Passwords.Hash(password);
         }
         finally
         {

@@ -1,10 +1,11 @@
 using System.CommandLine;
 using Kosha.Daemon.EmbeddedPostgres;
 using Kosha.Daemon.Web;
+using Kosha.Storage.Blobs;
 
 namespace Kosha.Daemon.Cli;
 
-/// <summary><c>kosha config check</c></summary>
+/// <summary><c>kosha config …</c></summary>
 internal static class ConfigCommands
 {
     public static Command Create(CommandLine line)
@@ -12,7 +13,11 @@ internal static class ConfigCommands
         var check = new Command("check",
             "Show every setting, where it comes from, and all problems. Changes nothing but for a probe in a bucket.");
         check.SetAction((_, _) => CheckAsync(line.Options, line.Signals.Stopping));
-        return new Command("config", "Look at the settings.") { check };
+        var forget = new Command("forget-master-key", "For a master key that is lost for good: switches two-factor "
+            + "sign-in off for everybody and takes another key at the next start. Stop all daemons first.");
+        forget.SetAction((_, _) => line.RunAsync("kosha config forget-master-key", (installation, ct) =>
+            new InstallationTable(installation.Database).ForgetMasterKeyAsync(ct)));
+        return new Command("config", "Look at the settings.") { check, forget };
     }
 
     private static async Task<int> CheckAsync(KoshaOptions options, CancellationToken ct)

@@ -30,6 +30,7 @@ internal static class Serve
         using var blobs = await BlobStorage.OpenToServeAsync(options, installation.Database, signals.Stopping);
         await LogReportAsync(options, blobs, logger, signals.Stopping);
         var password = await FirstAdministrator.EnsureAsync(installation, options.AdminPassword, signals.Stopping);
+        await MasterKey.RequireSameAsync(options, installation, signals.Stopping);
         await using var app = WebHost.Build(options, installation, blobs, BlobStorage.OpenSpool(options), loggers);
         await StartAsync(app, signals.Stopping);
         Announce(options, Listening.Urls(app), installation.Folder, password);

@@ -21,15 +21,17 @@ internal sealed class ZipContent(NodeTree tree, Vault vault, Caller caller, ZipW
 
     private readonly Queue<OpenFolder> folders = [];
 
+    /// <summary>Those at the top of the zip file.</summary>
+    private readonly HashSet<string> names = new(StringComparer.Ordinal);
+
     public async Task WriteAsync(IReadOnlyList<FileNode> selected)
     {
-        var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var node in selected)
         {
             if (node.ParentId is null)
                 folders.Enqueue(new(node.Id, ""));
             else
-                await AddAsync(node, FreeName(names, node));
+                await AddAsync(node, FreeName(node));
         }
         while (folders.Count > 0)
             await AddMembersAsync([.. folders.Take(NodeTree.MaxFoldersAtOnce)]);
@@ -45,7 +47,7 @@ internal sealed class ZipContent(NodeTree tree, Vault vault, Caller caller, ZipW
         {
             var page = await tree.MembersAsync(caller, ids, after, PageSize, ct);
             foreach (var node in page)
-                await AddAsync(node, byId[node.ParentId!.Value] + SafeName(node.Name, isTop: false));
+                await AddAsync(node, PathOf(byId[node.ParentId!.Value], node));
             if (page.Count < PageSize)
                 break;
             after = page[^1].Name;
@@ -76,7 +78,11 @@ internal sealed class ZipContent(NodeTree tree, Vault vault, Caller caller, ZipW
         return isTop && safe.Length > 1 && safe[1] == ':' ? $"{safe[0]}_{safe[2..]}" : safe is ".." or "." ? "_" : safe;
     }
 
-    private static string FreeName(HashSet<string> names, FileNode node)
+    /// <summary>What is right below the root is at the top of the zip file.</summary>
+    private string PathOf(string folder, FileNode node) =>
+        folder.Length == 0 ? FreeName(node) : folder + SafeName(node.Name, isTop: false);
+
+    private string FreeName(FileNode node)
     {
         var name = SafeName(node.Name, isTop: true);
         var (stem, extension) = NodePath.SplitForMark(name, node.IsFolder);

@@ -29,7 +29,7 @@ internal sealed class ZipWriter(ZipOutput output)
     private const int MaxPathBytes = ushort.MaxValue;
 
     /// <summary>Of all that is kept until the end.</summary>
-    private const int MaxDirectoryBytes = 128 << 20;
+    private const int MaxDirectoryBytes = 16 << 20;
 
     private const int BufferBytes = 128 * 1024;
 

@@ -2,6 +2,7 @@ using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Upkeep;
 using Kosha.Storage.Uploads;
+using Npgsql;
 
 namespace Kosha.Storage.Accounts;
 
@@ -44,7 +45,8 @@ public sealed class AccountDeletion(Database database, IBlobStore store)
     {
         await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
         // 1. Mark.
-        var marked = await ForEachAsync(lease, id => MarkAsync(id, lease, ct), ct);
+        var failed = new Findings();
+        var marked = await ForEachAsync(lease, failed, id => MarkAsync(id, lease, ct), ct);
         if (marked == 0)
             return new(0, 0, 0, new());
         // 2. Purge.
@@ -53,13 +55,15 @@ public sealed class AccountDeletion(Database database, IBlobStore store)
         var expired = await new UploadExpiry(database, store).RunAsync(slack, ct);
         // 4. Rows.
         var deleted = 0L;
-        await ForEachAsync(lease, async id => deleted += await users.RemoveAsync(id, ct) ? 1 : 0, ct);
-        var failed = purged.Failed.Count > 0 ? purged.Failed : expired.Failed;
-        return new(deleted, marked - deleted, purged.Nodes, failed);
+        await ForEachAsync(lease, failed, async id => deleted += await users.RemoveAsync(id, ct) ? 1 : 0, ct);
+        var first = new[] { failed, purged.Failed, expired.Failed }.FirstOrDefault(some => some.Count > 0);
+        return new(deleted, marked - deleted, purged.Nodes, first ?? failed);
     }
 
-    /// <summary>All accounts that are being deleted. Returns how many.</summary>
-    private async Task<long> ForEachAsync(Lease lease, Func<long, Task> work, CancellationToken ct)
+    /// <summary>
+    /// All accounts that are being deleted. What is wrong with one must not keep the others. Returns how many.
+    /// </summary>
+    private async Task<long> ForEachAsync(Lease lease, Findings failed, Func<long, Task> work, CancellationToken ct)
     {
         var (count, after) = (0L, 0L);
         while (await users.DeletingAsync(after, UsersPerPage, ct) is { Count: > 0 } page)
@@ -67,8 +71,16 @@ public sealed class AccountDeletion(Database database, IBlobStore store)
             foreach (var id in page)
             {
                 await lease.RenewAsync(ct);
-                await work(id);
                 count++;
+                try
+                {
+                    await work(id);
+                }
+                catch (Exception e) when (e is PostgresException
+                    or StorageException { Fault: not StorageFault.Unavailable })
+                {
+                    failed.Add($"user {id}: {e.Message}");
+                }
             }
             after = page[^1];
         }

@@ -52,6 +52,30 @@ public sealed class SignInFailures(Database database)
         await connection.ExecuteAsync(SqlCleanUp, new { Window, CleanupBatch }, transaction);
     }, ct);
 
+    private const string SqlCountAttempt = """
+        insert into sign_in_failures as f (subject, failures, window_start) values (@subject, 1, now())
+        on conflict (subject) do update set
+            failures = case when f.window_start > now() - @Window then least(f.failures, @limit) + 1 else 1 end,
+            window_start = case when f.window_start > now() - @Window then f.window_start else now() end
+        returning case when f.failures > @limit
+            then ceil(extract(epoch from f.window_start + @Window - now()))::int end
+        """;
+
+    /// <summary>
+    /// Counts an attempt, good or not, in the same moment in which it looks at the limit. Null: it is within it; else
+    /// how long to wait until the next one.
+    /// </summary>
+    public Task<TimeSpan?> CountAttemptAsync(string subject, int limit, CancellationToken ct) =>
+        database.WriteAsync(async transaction =>
+        {
+            var connection = transaction.Connection!;
+            var seconds = await connection.ExecuteScalarAsync<int?>(
+                new(SqlCountAttempt, new { subject, limit, Window }, transaction, cancellationToken: ct));
+            await connection.ExecuteAsync(
+                new(SqlCleanUp, new { Window, CleanupBatch }, transaction, cancellationToken: ct));
+            return seconds is { } s ? TimeSpan.FromSeconds(Math.Max(1, s)) : (TimeSpan?)null;
+        }, ct);
+
     private const string SqlForget = "delete from sign_in_failures where subject = @subject";
 
     /// <summary>A success ends the count of this subject.</summary>

@@ -7,9 +7,11 @@ namespace Kosha.Storage.Accounts;
 /// <summary>What a user's codes are made of.</summary>
 /// <param name="Seed">As the caller of <see cref="TwoFactorTable.BeginAsync"/> protected it.</param>
 /// <param name="IsConfirmed">A code was shown once, and every sign-in takes one.</param>
+/// <param name="IsFresh">It was begun within <see cref="TwoFactorTable.BeginWindow"/>.</param>
+/// <param name="WrongCodes">Within <see cref="TwoFactorTable.WrongWindow"/>, since the last right one.</param>
 [SuppressMessage("Performance", "CA1812", Justification = "Made by Dapper.")]
 [SuppressMessage("Performance", "CA1819", Justification = "What a column holds.")]
-public sealed record TwoFactor(byte[] Seed, bool IsConfirmed);
+public sealed record TwoFactor(byte[] Seed, bool IsConfirmed, bool IsFresh, int WrongCodes);
 
 /// <summary>
 /// The tables <c>two_factors</c> and <c>recovery_codes</c>: who signs in with a code beside the password. A code is
@@ -17,13 +19,19 @@ public sealed record TwoFactor(byte[] Seed, bool IsConfirmed);
 /// </summary>
 public sealed class TwoFactorTable(Database database)
 {
+    /// <summary>How long a seed waits for its first code.</summary>
+    public static readonly TimeSpan BeginWindow = TimeSpan.FromMinutes(15);
+
+    /// <summary>How long wrong codes count that no right one followed.</summary>
+    public static readonly TimeSpan WrongWindow = TimeSpan.FromDays(30);
+
     /// <summary>Whether a row u of <c>users</c> needs a code.</summary>
     internal const string IsOn =
         "exists (select from two_factors t where t.user_id = u.id and t.confirmed_at is not null)";
 
     private const string SqlBegin = $"""
         insert into two_factors as t (user_id, seed) select u.id, @seed from users u where {Caller.Holds}
-        on conflict (user_id) do update set seed = excluded.seed, created_at = now(), last_step = 0
+        on conflict (user_id) do update set seed = excluded.seed, created_at = now(), last_step = 0, wrong_codes = 0
         where t.confirmed_at is null
         """;
 
@@ -40,7 +48,9 @@ public sealed class TwoFactorTable(Database database)
     }, ct);
 
     private const string SqlFind = """
-        select seed, confirmed_at is not null as is_confirmed from two_factors where user_id = @userId
+        select seed, confirmed_at is not null as is_confirmed, created_at > now() - @BeginWindow as is_fresh,
+               case when wrong_since > now() - @WrongWindow then wrong_codes else 0 end as wrong_codes
+        from two_factors where user_id = @userId
         """;
 
     /// <summary>Null: it was never begun.</summary>
@@ -48,10 +58,11 @@ public sealed class TwoFactorTable(Database database)
         database.ReadAsync(connection => FindAsync(connection, userId, ct), ct);
 
     private static Task<TwoFactor?> FindAsync(NpgsqlConnection connection, long userId, CancellationToken ct) =>
-        connection.QuerySingleOrDefaultAsync<TwoFactor?>(new(SqlFind, new { userId }, cancellationToken: ct));
+        connection.QuerySingleOrDefaultAsync<TwoFactor?>(
+            new(SqlFind, new { userId, BeginWindow, WrongWindow }, cancellationToken: ct));
 
     private const string SqlConfirm = """
-        update two_factors set confirmed_at = now(), last_step = @step
+        update two_factors set confirmed_at = now(), last_step = @step, wrong_codes = 0
         where user_id = @UserId and seed = @seed and confirmed_at is null
         """;
 
@@ -104,14 +115,29 @@ public sealed class TwoFactorTable(Database database)
         """;
 
     private const string SqlTakeStep = """
-        update two_factors set last_step = @step where user_id = @userId and last_step < @step
+        update two_factors set last_step = @step, wrong_codes = 0 where user_id = @userId and last_step < @step
         """;
 
     /// <summary>A code of this step is used up, and with it those before. False: it was before.</summary>
     public Task<bool> TakeStepAsync(long userId, long step, CancellationToken ct) =>
         ChangeAsync(SqlTakeStep, new { userId, step }, ct);
 
-    private const string SqlTakeCode = "delete from recovery_codes where user_id = @userId and code_hash = @hash";
+    private const string SqlCountWrong = """
+        update two_factors set
+            wrong_codes = case when wrong_since > now() - @WrongWindow then wrong_codes + 1 else 1 end,
+            wrong_since = case when wrong_since > now() - @WrongWindow then wrong_since else now() end
+        where user_id = @userId
+        """;
+
+    /// <summary>Counts a wrong code of an authenticator.</summary>
+    public Task CountWrongAsync(long userId, CancellationToken ct) =>
+        ChangeAsync(SqlCountWrong, new { userId, WrongWindow }, ct);
+
+    private const string SqlTakeCode = """
+        with taken as (
+            delete from recovery_codes where user_id = @userId and code_hash = @hash returning user_id)
+        update two_factors t set wrong_codes = 0 from taken where t.user_id = taken.user_id
+        """;
 
     /// <summary>A recovery code is used up. False: there is none of this hash.</summary>
     public Task<bool> TakeCodeAsync(long userId, byte[] hash, CancellationToken ct) =>

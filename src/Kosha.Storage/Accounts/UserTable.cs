@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Text;
 using Dapper;
 using Kosha.Storage.Tree;
@@ -124,7 +125,8 @@ public sealed partial class UserTable(Database database)
     }
 
     /// <summary>
-    /// A username has 1 to 80 letters of valid Unicode, none of '@', ':', '/', '\' or a control character.
+    /// A username has 1 to 80 letters of valid Unicode, none of '@', ':', '/', '\', a control character or one that
+    /// nobody sees.
     /// </summary>
     /// <exception cref="StorageException"><see cref="StorageFault.InvalidValue"/></exception>
     public static void CheckUsername(string username)
@@ -137,6 +139,9 @@ public sealed partial class UserTable(Database database)
             throw Invalid("A username neither begins nor ends with a space.");
         if (username.Any(c => c is '@' or ':' or '/' or '\\' || char.IsControl(c)))
             throw Invalid("A username may not contain '@', ':', '/', '\\' or control characters.");
+        if (username.EnumerateRunes().Any(
+            r => r == Rune.ReplacementChar || Rune.GetUnicodeCategory(r) == UnicodeCategory.Format))
+            throw Invalid("A username may not contain characters that nobody sees, or the sign for an unknown one.");
     }
 
     /// <summary>An email has a '@' with something on both sides and at most 120 letters.</summary>

@@ -43,6 +43,41 @@ public sealed class InstallationTable(Database database)
     public Task<InstallationState> StateAsync(CancellationToken ct) => database.ReadAsync(connection =>
         connection.QuerySingleAsync<InstallationState>(new(SqlState, cancellationToken: ct)), ct);
 
+    private const string SqlMasterKeyCheck = "select master_key_check from installation";
+
+    /// <summary>What <see cref="ClaimMasterKeyAsync"/> has kept; null: nothing yet. Fault: Unavailable.</summary>
+    public Task<string?> MasterKeyCheckAsync(CancellationToken ct) => database.ReadAsync(connection =>
+        connection.ExecuteScalarAsync<string?>(new(SqlMasterKeyCheck, cancellationToken: ct)), ct);
+
+    /// <summary>Of two daemons that begin at once the second waits, and gets what the first has kept.</summary>
+    private const string SqlClaimMasterKey = """
+        update installation set master_key_check = coalesce(master_key_check, @check) returning master_key_check
+        """;
+
+    /// <summary>
+    /// Keeps the check value of a master key, where none is kept yet. False: another one is. Fault: Unavailable.
+    /// </summary>
+    /// <param name="check">32 letters that say nothing of the key itself.</param>
+    /// <param name="ct">Ends it.</param>
+    public async Task<bool> ClaimMasterKeyAsync(string check, CancellationToken ct) =>
+        await database.WriteAsync(transaction => transaction.Connection!.ExecuteScalarAsync<string?>(
+            new(SqlClaimMasterKey, new { check }, transaction, cancellationToken: ct)), ct) == check;
+
+    /// <summary>With the key goes what only it could read.</summary>
+    private const string SqlForgetMasterKey = """
+        delete from two_factors;
+        delete from data_protection_keys;
+        update installation set master_key_check = null;
+        """;
+
+    /// <summary>
+    /// For a master key that is lost for good: two-factor sign-in ends for everybody, and the next daemon to start
+    /// decides anew which key it is. No daemon may run meanwhile. Fault: Unavailable.
+    /// </summary>
+    public Task ForgetMasterKeyAsync(CancellationToken ct) => database.WriteAsync(transaction =>
+        transaction.Connection!.ExecuteAsync(
+            new(SqlForgetMasterKey, transaction: transaction, cancellationToken: ct)), ct);
+
     private const string SqlHasSchema = "select to_regclass('installation') is not null";
 
     private const string SqlHasStore = "select store_claimed_at is not null from installation";

@@ -52,6 +52,9 @@ create table data_protection_keys (
     created_at timestamptz not null default now()
 );
 
+-- By which a daemon knows whether it has the master key of this installation; null: no daemon has served yet.
+alter table installation add master_key_check text check (octet_length(master_key_check) = 32);
+
 create table two_factors (
     user_id      bigint primary key references users,
     -- The secret of the codes, protected by those keys.
@@ -60,6 +63,9 @@ create table two_factors (
     confirmed_at timestamptz,
     -- The time step of the last code that was taken; no code is taken twice.
     last_step    bigint not null default 0,
+    -- Wrong codes since then, up to the next right one: a code is short, and whoever guesses it knows the password.
+    wrong_codes  int not null default 0,
+    wrong_since  timestamptz not null default now(),
     created_at   timestamptz not null default now()
 );
 

@@ -89,14 +89,15 @@ public sealed class SearchProfileTable(Database database)
             : throw Caller.Revoked();
     }
 
+    private const string SqlLockUser = $"select u.id from users u where {Caller.Holds} for no key update of u";
+
     /// <summary>
-    /// With a lock on the user's row, so that of two writers at once the second sees what the first has done.
+    /// A statement after the lock, so that of two writers at once the second sees what the first has done.
     /// </summary>
-    private const string SqlOwn = $"""
-        select (select count(*) from search_profiles s where s.user_id = u.id) as count,
-               exists (select from search_profiles s where s.user_id = u.id and lower(s.name) = lower(@name)
-                       and s.id is distinct from @id) as is_taken
-        from users u where {Caller.Holds} for no key update of u
+    private const string SqlOwn = """
+        select (select count(*) from search_profiles s where s.user_id = @UserId) as count,
+               exists (select from search_profiles s where s.user_id = @UserId and lower(s.name) = lower(@name)
+                       and s.id is distinct from @id::bigint) as is_taken
         """;
 
     private sealed record Own(long Count, bool IsTaken);
@@ -147,8 +148,12 @@ public sealed class SearchProfileTable(Database database)
     private static async Task<long> RequireFreeNameAsync(
         NpgsqlTransaction transaction, DynamicParameters parameters, CancellationToken ct)
     {
-        var own = await transaction.Connection!.QuerySingleOrDefaultAsync<Own>(
-            new(SqlOwn, parameters, transaction, cancellationToken: ct)) ?? throw Caller.Revoked();
+        var connection = transaction.Connection!;
+        if (await connection.ExecuteScalarAsync<long?>(
+            new(SqlLockUser, parameters, transaction, cancellationToken: ct)) is null)
+            throw Caller.Revoked();
+        var own = await connection.QuerySingleAsync<Own>(
+            new(SqlOwn, parameters, transaction, cancellationToken: ct));
         return own.IsTaken
             ? throw new StorageException(StorageFault.AlreadyExists, "A search of this name is kept already.")
             : own.Count;

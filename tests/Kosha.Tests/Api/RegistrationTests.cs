@@ -80,6 +80,10 @@ public sealed class RegistrationTests(SharedKosha shared)
         var refused = (await RegisterAsync(kosha, "second")).MustBe("limit-reached", 429);
         Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 600);
         (await RegisterAsync(kosha, "second", from: "192.0.2.9")).Must(201);
+        var atOnce = await Task.WhenAll(
+            Enumerable.Range(0, 25).Select(_ => RegisterAsync(kosha, "first", from: "192.0.2.10")));
+        Assert.Equal(RegistrationEndpoints.AttemptsByAddress, atOnce.Count(answer => answer.Status == 409));
+        Assert.All(atOnce, answer => Assert.True(answer.Status is 409 or 429));
         // Signing in is another thing.
         using var browser = new Browser(kosha.Url);
         (await browser.SignInAsync("second", Password)).Must(200);
@@ -104,7 +108,8 @@ public sealed class RegistrationTests(SharedKosha shared)
         foreach (var body in new[]
         {
             new JsonObject { ["days"] = 0 }, new JsonObject { ["days"] = int.MaxValue },
-            new JsonObject { ["plan"] = "none such" }, new JsonObject { ["note"] = new string('x', 201) },
+            new JsonObject { ["plan"] = "none such" }, new JsonObject { ["plan"] = "none\0such" },
+            new JsonObject { ["note"] = new string('x', 201) },
         })
             (await api.SendAsync(HttpMethod.Post, "admin/invites", body)).MustBe("invalid-value", 400);
         using (var other = await shared.NewDriveAsync())

@@ -113,8 +113,11 @@ public sealed class SearchTests(SharedKosha kosha) : IAsyncLifetime
         {
             new() { ["name"] = "" }, new() { ["name"] = new string('x', 81) }, new() { ["name"] = "a\nb" },
             new() { ["name"] = "x", ["types"] = new JsonArray("nothing") },
+            new() { ["name"] = "x", ["types"] = new JsonArray((JsonNode?)null) },
+            new() { ["name"] = "x", ["extensions"] = new JsonArray((JsonNode?)null) },
             new() { ["name"] = "x", ["minSize"] = 2, ["maxSize"] = 1 },
         })
             (await KeepAsync(bad)).MustBe("invalid-value", 400);
+        (await KeepAsync(new() { ["name"] = "x", ["misspelled"] = 1 })).MustBe("malformed", 400);
     }
 }

@@ -143,6 +143,46 @@ public sealed class TwoFactorTests(TwoNodesTests.Nodes nodes) : IClassFixture<Tw
     }
 
     [Fact]
+    public async Task A_first_code_is_limited_too_and_comes_soon()
+    {
+        var user = await nodes.First.NewUserAsync();
+        using var browser = await SignedInAsync(nodes.First, user);
+        var authenticator = await BeginAsync(browser, user);
+        var late = $"""
+            update two_factors t set created_at = t.created_at - interval '16 minutes'
+            from users u where u.id = t.user_id and u.username = '{user.Name}'
+            """;
+        await Sql.ExecuteAsync(nodes.ConnectionString, late);
+        Task<ApiAnswer> ConfirmAsync(string code) =>
+            browser.SendAsync(HttpMethod.Post, Route + "/confirm", new { code });
+        (await ConfirmAsync(authenticator.Code(0))).MustBe("not-found", 404);
+        authenticator = await BeginAsync(browser, user);
+        for (var i = 0; i < SignIn.FailuresByNameAndAddress; i++)
+            (await ConfirmAsync(authenticator.WrongCode())).MustBe("wrong-code", 403);
+        (await ConfirmAsync(authenticator.Code(0))).MustBe("too-many-sign-ins", 429);
+    }
+
+    [Fact]
+    public async Task Recovery_codes_open_what_guesses_have_shut_also_without_the_master_key()
+    {
+        var (user, browser, authenticator, recovery) = await NewAsync();
+        browser.Dispose();
+        Task<object?> SetAsync(string what) => Sql.ExecuteAsync(nodes.ConnectionString,
+            $"update two_factors t set {what} from users u where u.id = t.user_id and u.username = '{user.Name}'");
+        // One guess more than a month of them.
+        await SetAsync($"wrong_codes = {SecondFactor.MaxWrongCodes - 1}");
+        Assert.Equal(401, await SignInStatusAsync(user, authenticator.WrongCode()));
+        using (var second = new Browser(nodes.Second.Url))
+            (await SignInAsync(second, user, authenticator.Code(1))).MustBe("limit-reached", 429);
+        Assert.Equal(200, await SignInStatusAsync(user, recovery[0]));
+        Assert.Equal(200, await SignInStatusAsync(user, authenticator.Code(1)));
+        await SetAsync("seed = '\\x00'");
+        using (var second = new Browser(nodes.Second.Url))
+            (await SignInAsync(second, user, authenticator.Code(2))).MustBe("unavailable", 503);
+        Assert.Equal(200, await SignInStatusAsync(user, recovery[1]));
+    }
+
+    [Fact]
     public async Task It_is_switched_off_by_password_and_code_or_by_the_operator()
     {
         var (user, browser, authenticator, recovery) = await NewAsync();

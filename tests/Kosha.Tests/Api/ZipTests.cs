@@ -89,13 +89,16 @@ public sealed class ZipTests(Drive shared, SharedKosha kosha) : IClassFixture<Dr
     {
         using var own = await kosha.NewDriveAsync();
         using var ownApi = new ApiClient(own);
-        (await own.MkcolAsync("f")).Must(201);
+        foreach (var made in new[] { "f", "C%3A" })
+            (await own.MkcolAsync(made)).Must(201);
         (await own.PutAsync("f/a.txt", "1")).Must(201);
         (await own.PutAsync("b.txt", "2")).Must(201);
         var whole = (await ownApi.GetBytesAsync($"zip?ids={await ownApi.IdAsync("")}")).Must(200);
         Assert.Contains("filename=Kosha.zip", whole.Header("Content-Disposition"), StringComparison.Ordinal);
         await using var archive = new System.IO.Compression.ZipArchive(new MemoryStream(whole.Body));
-        Assert.Equal(["b.txt", "f/", "f/a.txt"], archive.Entries.Select(e => e.FullName).Order(StringComparer.Ordinal));
+        Assert.Equal(["C_/", "b.txt", "f/", "f/a.txt"],
+            archive.Entries.Select(e => e.FullName).Order(StringComparer.Ordinal));
+        Assert.Equal("sandbox; default-src 'none'", whole.Header("Content-Security-Policy"));
         var one = (await ownApi.GetBytesAsync($"zip?ids={await ownApi.IdAsync("b.txt")}")).Must(200);
         Assert.Contains("filename=b.txt.zip", one.Header("Content-Disposition"), StringComparison.Ordinal);
     }
@@ -171,6 +174,29 @@ public sealed class ZipTests(Drive shared, SharedKosha kosha) : IClassFixture<Dr
             using var answer = await ownApi.StreamAsync(HttpMethod.Get, zip);
             return answer.IsSuccessStatusCode;
         });
+    }
+
+    [Fact]
+    public async Task A_daemon_makes_eight_at_once()
+    {
+        await using var process = await KoshaProcess.StartNewAsync();
+        var slow = new List<HttpResponseMessage>();
+        var clients = new List<ApiClient>();
+        for (var user = 0; user < 3; user++)
+        {
+            using var own = await process.NewDriveAsync();
+            (await own.PutAsync("large.bin", TestContent.Bytes(8, 48_000_000))).Must(201);
+            var client = new ApiClient(own);
+            clients.Add(client);
+            var zip = $"zip?ids={await client.IdAsync("large.bin")}";
+            for (var i = 0; i < 3; i++)
+                slow.Add(await client.StreamAsync(HttpMethod.Get, zip));
+        }
+        Assert.Equal([200, 200, 200, 200, 200, 200, 200, 200, 429], slow.Select(answer => (int)answer.StatusCode));
+        foreach (var answer in slow)
+            answer.Dispose();
+        foreach (var client in clients)
+            client.Dispose();
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Search;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
@@ -58,6 +59,14 @@ public sealed class AccountTableTests(SharedPostgres postgres) : IAsyncLifetime
             await RefusedAsync(StorageFault.InvalidValue, () => users.SetPasswordAsync($"a{letter}b", "hash", None));
         }
     }
+
+    [Theory]
+    [InlineData('\u200B')]
+    [InlineData('\u202E')]
+    [InlineData('\u00AD')]
+    [InlineData('\uFFFD')]
+    public Task Names_have_nothing_that_nobody_sees(char letter) =>
+        RefusedAsync(StorageFault.InvalidValue, () => users.AddAsync(new($"a{letter}b", "hash"), None));
 
     [Fact]
     public async Task Names_have_at_most_80_letters_of_any_alphabet()
@@ -154,6 +163,46 @@ public sealed class AccountTableTests(SharedPostgres postgres) : IAsyncLifetime
         await RefusedAsync(StorageFault.NotFound, () => table.RevokeAsync("al", "laptop", None));
         await table.RevokeAsync("jo", "laptop", None);
         Assert.Empty(await table.ListAsync("jo", None));
+    }
+
+    [Fact]
+    public async Task Of_keys_that_daemons_make_at_once_one_is_kept()
+    {
+        var keys = new DataProtectionKeyTable(database);
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => keys.AddAsync("key", "<key/>", None)));
+        Assert.Single(await keys.AllAsync(None));
+    }
+
+    [Fact]
+    public async Task Searches_kept_at_once_do_not_exceed_their_limit()
+    {
+        await users.AddAsync(new("jo", "hash"), None);
+        var (profiles, caller) = (new SearchProfileTable(database), await CallerAsync());
+        for (var i = 2; i < SearchProfileTable.MaxPerUser; i++)
+            await profiles.AddAsync(caller, $"search {i}", new(), None);
+        var results = await Task.WhenAll(Enumerable.Range(0, 12).Select(async i =>
+        {
+            try
+            {
+                return await profiles.AddAsync(caller, $"late {i}", new(), None) > 0;
+            }
+            catch (StorageException e) when (e.Fault == StorageFault.LimitReached)
+            {
+                return false;
+            }
+        }));
+        Assert.Equal(2, results.Count(kept => kept));
+    }
+
+    [Fact]
+    public async Task Attempts_at_once_do_not_exceed_their_limit()
+    {
+        var failures = new SignInFailures(database);
+        var waits = await Task.WhenAll(
+            Enumerable.Range(0, 20).Select(_ => failures.CountAttemptAsync("register 1", 5, None)));
+        Assert.Equal(5, waits.Count(wait => wait is null));
+        Assert.All(waits.OfType<TimeSpan>(),
+            wait => Assert.InRange(wait, TimeSpan.FromSeconds(1), SignInFailures.Window));
     }
 
     [Fact]

@@ -39,7 +39,8 @@ public sealed class JobTests(SharedPostgres postgres)
             [("Database:ConnectionString", database), ("Jobs:purge:Cron", EverySecond)];
         await using var kosha = await KoshaProcess.StartNewAsync(settings);
         await using var other = await KoshaProcess.StartNewAsync(
-            [.. settings, ("Blobs:Directory", Path.Combine(kosha.DataDirectory, "blobs"))]);
+            [.. settings, ("Blobs:Directory", Path.Combine(kosha.DataDirectory, "blobs")),
+            ("Security:MasterKeyFile", Path.Combine(kosha.DataDirectory, "master-key"))]);
         await TrashAnOldFileAsync(kosha, database);
         await Eventually.TrueAsync("the schedule purges", async () =>
             await SqlAsync<long>(database, "select count(*) from file_nodes where trashed_at is not null") == 0);
@@ -89,7 +90,9 @@ public sealed class JobTests(SharedPostgres postgres)
             returning trigger_name
             """);
         await using var again = await KoshaProcess.StartNewAsync([.. shared,
-            ("Blobs:Directory", Path.Combine(kosha.DataDirectory, "blobs")), ("Jobs:scrub:Cron", "0 0 5 * * ?"),
+            ("Blobs:Directory", Path.Combine(kosha.DataDirectory, "blobs")),
+            ("Security:MasterKeyFile", Path.Combine(kosha.DataDirectory, "master-key")),
+            ("Jobs:scrub:Cron", "0 0 5 * * ?"),
             ("Jobs:purge:Cron", EverySecond), ("Jobs:sweep:Enabled", "false")]);
         await Eventually.TrueAsync("the missed run is made up for", async () => await SqlAsync<long>(
             database, "select count(*) from job_runs where job = 'scrub' and outcome = 'done'") == 1, seconds: 90);

@@ -101,6 +101,11 @@ public sealed class ZipWriterTests
             zip.AddFileAsync("f", Time, 5, 2, new MemoryStream([1]), default)));
         await Assert.ThrowsAsync<StorageException>(() => WriteAsync(folder["long.zip"], zip =>
             zip.AddFolderAsync(new string('x', 70_000) + "/", Time, default)));
+        await Assert.ThrowsAsync<StorageException>(() => WriteAsync(folder["many.zip"], async zip =>
+        {
+            for (var i = 0; i < 300; i++)
+                await zip.AddFolderAsync($"{i}{new string('x', 60_000)}/", Time, default);
+        }));
         Assert.Throws<InvalidDataException>(() => ZipFile.OpenRead(folder["short.zip"]).Dispose());
     }
 }

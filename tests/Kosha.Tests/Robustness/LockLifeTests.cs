@@ -16,7 +16,8 @@ public sealed class LockLifeTests(SharedPostgres postgres)
         var database = ("Database:ConnectionString", connectionString);
         await using var first = await KoshaProcess.StartNewAsync(database);
         await using var second = await KoshaProcess.StartNewAsync(
-            database, ("Blobs:Directory", Path.Combine(first.DataDirectory, "blobs")));
+            database, ("Blobs:Directory", Path.Combine(first.DataDirectory, "blobs")),
+            ("Security:MasterKeyFile", Path.Combine(first.DataDirectory, "master-key")));
         var user = await first.NewUserAsync();
         string token;
         using (var drive = first.Drive(user))

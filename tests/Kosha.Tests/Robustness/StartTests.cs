@@ -103,6 +103,32 @@ public sealed class StartTests
     }
 
     [Fact]
+    public async Task Another_master_key_is_refused_and_none_is_made_in_place_of_one_that_is_lost()
+    {
+        await using var kosha = await KoshaProcess.StartNewAsync();
+        await kosha.StopAsync();
+        var file = Path.Combine(kosha.DataDirectory, "master-key");
+        var kept = await File.ReadAllTextAsync(file);
+        await File.WriteAllTextAsync(file, Convert.ToBase64String(new byte[32]));
+        var other = await kosha.StartToFailAsync();
+        Assert.Contains($"{file} is not the master key of this database", other.All, StringComparison.Ordinal);
+        File.Move(file, file + ".away");
+        var missing = await kosha.StartToFailAsync();
+        Assert.Contains($"there is no file {file}", missing.All, StringComparison.Ordinal);
+        Assert.False(File.Exists(file));
+        File.Move(file + ".away", file);
+        await File.WriteAllTextAsync(file, kept);
+        await kosha.StartAsync();
+        await kosha.StopAsync();
+        // Lost for good.
+        File.Delete(file);
+        (await kosha.CommandAsync("config", "forget-master-key")).MustSucceed();
+        await kosha.StartAsync();
+        Assert.NotEqual(kept, await File.ReadAllTextAsync(file));
+        await kosha.StopAsync();
+    }
+
+    [Fact]
     public async Task Config_check_says_what_serve_would_say()
     {
         await using var kosha = new KoshaProcess();

@@ -135,6 +135,20 @@ public sealed class AccountDeletionTests(SharedPostgres postgres) : StorageTest(
     }
 
     [Fact]
+    public async Task An_account_that_cannot_go_keeps_no_other()
+    {
+        var (stuck, leaving) = (User, await Storage.NewUserAsync());
+        await Storage.ExecuteAsync("create table held (user_id bigint references users)");
+        await Storage.ExecuteAsync($"insert into held values ({stuck.Caller.UserId})");
+        await Users.BeginDeletionAsync(stuck.Caller.UserId, None);
+        await Users.BeginDeletionAsync(leaving.Caller.UserId, None);
+        var done = await RunAsync();
+        Assert.Equal((1, 1, 1), (done.Deleted, done.Waiting, done.Failed.Count));
+        Assert.Equal(0, await CountAsync("users", leaving, "id"));
+        Assert.Equal(1, await CountAsync("users", stuck, "id"));
+    }
+
+    [Fact]
     public async Task Who_is_being_deleted_is_no_user_any_more()
     {
         var name = await Storage.SqlAsync<string>($"select username from users where id = {User.Caller.UserId}");
