@@ -29,12 +29,14 @@ public sealed partial class NodeTree
               and (@isSwap or p.max_bytes is null
                    or g.bytes + g.reserved_bytes + @bytes - @reserved + @oldSize <= p.max_bytes)
               and not exists (
-                  select from versions v where v.node_id = @nodeId and v.created_at >= @heldSince::timestamptz)
+                  select from versions v where v.node_id = @nodeId and v.kept_under = any(@tokens::uuid[]))
             -- In the order in which all lock: the foreign key would lock the blob's row after that of the usage.
             for key share of b for update of g
         ), kept as (
-            insert into versions (node_id, user_id, blob_id, size, etag, content_type, modified_at)
-            select @nodeId, r.user_id, @oldBlobId, @oldSize, @oldEtag, @oldType, @oldModifiedAt from room r
+            insert into versions (
+                node_id, user_id, blob_id, size, etag, content_type, modified_at, kept_under)
+            select @nodeId, r.user_id, @oldBlobId, @oldSize, @oldEtag, @oldType, @oldModifiedAt, (@tokens::uuid[])[1]
+            from room r
             returning size
         ), dropped as (
             delete from versions d where d.id = any(array(
@@ -154,7 +156,7 @@ public sealed partial class NodeTree
             old.UserId, nodeId = old.Id, version.BlobId, version.Size, version.ContentType, version.ModifiedAt,
             bytes = -old.Size, nodes = 0L, reserved = 0L,
             oldBlobId = old.BlobId, oldSize = old.Size, oldEtag = old.Etag, oldType = old.ContentType,
-            oldModifiedAt = old.ModifiedAt, heldSince = (DateTime?)null, isSwap = true, MaxVersions,
+            oldModifiedAt = old.ModifiedAt, tokens = Array.Empty<Guid>(), isSwap = true, MaxVersions,
         };
         await using var results = await transaction.Connection!.QueryMultipleAsync(
             new(sql, parameters, transaction, cancellationToken: ct));
