@@ -217,21 +217,24 @@ public sealed partial class NodeTree
             delete from versions d where d.id = any(array(
                 select v.id from versions v
                 join users u on u.id = v.user_id join plans p on p.id = u.plan_id
-                where v.user_id = @userId and {DueVersions} order by v.created_at limit @limit))
+                where v.user_id = @userId and {DueVersions} order by v.created_at limit @limit
+                -- Who restores one has its row before that of the usage: it is not waited for.
+                for update of v skip locked))
             returning d.size
         )
         select count(*) as versions, coalesce(sum(size), 0)::bigint as bytes from gone
         """;
 
     /// <summary>
-    /// Removes some of a user's versions whose days are over; fewer than the limit: all. Null: the user is just
-    /// writing, and is not waited for.
+    /// Removes some of a user's versions whose days are over, beside the user's writes; fewer than the limit: all.
+    /// Null: a folder of the user's is just changed as a whole, which is not waited for.
     /// </summary>
     internal Task<RemovedVersions?> RemoveDueVersionsAsync(long userId, int limit, CancellationToken ct) =>
         database.WriteAsync(async transaction =>
         {
-            if (!await TryAsync(transaction, SqlTryAlone, userId, ct))
+            if (!await TryAsync(transaction, SqlTryBeside, userId, ct))
                 return null;
+            await UsageTable.LockAsync(transaction, userId, ct);
             var gone = await transaction.Connection!.QuerySingleAsync<RemovedVersions>(new(
                 SqlRemoveDueVersions, new { userId, limit }, transaction, commandTimeout: 0, cancellationToken: ct));
             await UsageTable.ChargeAsync(transaction, userId, -gone.Bytes, nodes: 0, ct);
