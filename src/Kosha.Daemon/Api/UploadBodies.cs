@@ -80,6 +80,10 @@ public sealed record UploadAnswer
 
     public required UploadState State { get; init; }
 
+    [Description("Of an upload by an app password for one folder: parent counts from this one, and no other can "
+        + "complete it.")]
+    public long? FolderId { get; init; }
+
     public required string Parent { get; init; }
 
     public required string Name { get; init; }

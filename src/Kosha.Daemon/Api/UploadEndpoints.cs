@@ -72,7 +72,7 @@ internal sealed class UploadEndpoints(
 
     private async Task<IResult> GetAsync(long id, HttpContext http)
     {
-        var upload = await uploads.GetAsync(ApiCaller.Of(http), id, http.RequestAborted);
+        var upload = await uploads.SeeAsync(ApiCaller.Of(http), id, http.RequestAborted);
         return Results.Ok(upload is { PartBytes: not null, State: UploadState.Open }
             ? Describe(upload) with { PartsThere = await uploads.PartsAsync(upload, http.RequestAborted) }
             : Describe(upload));
@@ -155,6 +155,7 @@ internal sealed class UploadEndpoints(
         {
             Id = upload.Id,
             State = upload.State,
+            FolderId = upload.FolderId,
             Parent = end < 0 ? "/" : $"/{upload.Path[..end]}",
             Name = upload.Path[(end + 1)..],
             Size = upload.Size,

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Kosha.Daemon.Web;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
@@ -79,7 +80,7 @@ internal static class TransferCommands
                 ?? throw new OperatorException($"There is no user '{user}', or it is disabled.");
             using var blobs = await BlobStorage.OpenAsync(line.Options, ct);
             await new InstallationTable(installation.Database).RequireOwnAsync(blobs, ct);
-            var tree = new NodeTree(installation.Database);
+            var tree = WebHost.TreeOf(line.Options, installation.Database);
             var vault = new Vault(installation.Database, tree, blobs, BlobStorage.OpenSpool(line.Options));
             var (tally, work) = begin(new(tree, vault, new(found.UserId, found.CredentialStamp)), ct);
             return await FinishAsync(tally, work);

@@ -25,8 +25,7 @@ internal static class WebHost
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         AddServices(builder.Services, installation, blobs, spools);
-        builder.Services.AddSingleton(
-            new NodeTree(installation.Database) { FreesTrash = options.TrashFreeForWrites });
+        builder.Services.AddSingleton(TreeOf(options, installation.Database));
         builder.Services.AddSingleton(Drive(options));
         builder.Services.AddSingleton<FileDownload>();
         builder.Services.AddApi(options);
@@ -51,6 +50,10 @@ internal static class WebHost
         app.MapWebDav(app.Services.GetRequiredService<WebDavOptions>());
         return app;
     }
+
+    /// <summary>The tree for all that writes files, imports too.</summary>
+    public static NodeTree TreeOf(KoshaOptions options, Database database) =>
+        new(database) { FreesTrash = options.TrashFreeForWrites };
 
     /// <summary>What is signed or encrypted under keys that come from the master key.</summary>
     private static void AddSecrets(IServiceCollection services, byte[] masterKey)

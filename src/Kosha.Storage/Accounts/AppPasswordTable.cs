@@ -60,7 +60,8 @@ public sealed class AppPasswordTable(Database database)
     public const int MaxPerUser = 100;
 
     private const string SqlUserId = """
-        select id from users where lower(username) = lower(@user) or lower(email) = lower(@user)
+        select id from users
+        where (lower(username) = lower(@user) or lower(email) = lower(@user)) and deleting_at is null
         """;
 
     /// <summary>Whoever adds waits for others who do, so that the count holds.</summary>

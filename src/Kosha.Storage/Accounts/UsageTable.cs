@@ -123,6 +123,12 @@ public sealed class UsageTable(Database database)
             new(SqlCharge, new { UserId = userId, bytes, nodes, reserved }, transaction, cancellationToken: ct))
         is not null;
 
+    private const string SqlLock = "select from usage where user_id = @userId for update";
+
+    /// <summary>For whoever takes away many rows of a user's: others who do wait here, not for single rows.</summary>
+    internal static Task LockAsync(NpgsqlTransaction transaction, long userId, CancellationToken ct) =>
+        transaction.Connection!.ExecuteAsync(new(SqlLock, new { userId }, transaction, cancellationToken: ct));
+
     internal static StorageException Exceeded(long bytes) => new(StorageFault.QuotaExceeded, bytes > 0
         ? "The storage of this account is full. Delete files and empty the trash, or ask for a larger plan."
         : "This account may hold no more files and folders. Delete some, or ask for a larger plan.");

@@ -11,8 +11,12 @@ create table versions (
     etag               uuid not null,
     content_type       text check (octet_length(content_type) <= 255),
     modified_at        timestamptz not null,
-    -- When the file was written over.
-    created_at         timestamptz not null default now()
+    -- When the file was written over. The clock's, not the transaction's time: of two writers that waited for a row the
+    -- later one may have begun first.
+    created_at         timestamptz not null default clock_timestamp(),
+    -- The token of the lock under which it was written over: of what is written within one lock only what was there
+    -- before is kept. Null without a lock. The lock may be long gone.
+    kept_under         uuid
 );
 
 create index versions_node on versions (node_id, created_at, id);
@@ -29,7 +33,3 @@ update plans set version_days = 30 where name = 'default';
 
 -- Whoever removes trash for good goes on with what is left of it.
 create index file_nodes_purging_user on file_nodes (user_id, id) where purging_at is not null;
-
--- Of several contents written within one lock only the first one that was there before is kept.
--- The clock's, not the transaction's time: whoever waited for a writer comes after what that has kept.
-alter table locks add created_at timestamptz not null default clock_timestamp();

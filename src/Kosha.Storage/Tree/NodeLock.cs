@@ -22,9 +22,6 @@ public sealed record NodeLock
 
     public DateTime ExpiresAt { get; init; }
 
-    /// <summary>When it was taken; refreshing it does not change that. Loaded for writes alone.</summary>
-    public DateTime CreatedAt { get; init; }
-
     /// <summary>Where the locked node stands (RFC 4918, 14.12 lockroot).</summary>
     public NodePath Root { get; init; } = NodePath.Root;
 }

@@ -81,6 +81,8 @@ public sealed partial class NodeTree
         NpgsqlTransaction transaction, long userId, long bytes, long nodes, long reserved, CancellationToken ct)
     {
         var parameters = new { UserId = userId, bytes, nodes, reserved };
+        if (FreesTrash)
+            await UsageTable.LockAsync(transaction, userId, ct);
         for (var freeing = 0; FreesTrash && freeing < MaxFreeings; freeing++)
         {
             // Others may have removed the same; what is left is looked at once more.

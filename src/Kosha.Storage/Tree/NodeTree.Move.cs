@@ -94,7 +94,7 @@ public sealed partial class NodeTree
             bytes = isMove ? -target.Size : source.Size - target.Size, nodes = isMove ? -1L : 0L, reserved = 0L,
             oldBlobId = target.BlobId, oldSize = target.Size, oldEtag = target.Etag, oldType = target.ContentType,
             oldModifiedAt = target.ModifiedAt,
-            heldSince = to.HeldSince(conditions), isSwap = false, MaxVersions,
+            tokens = to.CoveringTokens(conditions), isSwap = false, MaxVersions,
         };
         if (await transaction.Connection!.ExecuteScalarAsync<bool?>(
             new(sql, parameters, transaction, cancellationToken: ct)) is null)

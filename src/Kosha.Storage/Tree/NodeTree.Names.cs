@@ -66,7 +66,7 @@ public sealed partial class NodeTree
     private const int MaxNumbered = 10_000;
 
     private const string SqlNumbered = """
-        select n.name
+        select s.stem, n.name
         from unnest(@stems) s (stem)
         cross join lateral (
             select f.name from file_nodes f
@@ -74,15 +74,23 @@ public sealed partial class NodeTree
             limit @MaxNumbered) n
         """;
 
-    /// <summary>A free name for each node: "a (2).txt".</summary>
+    private sealed record NumberedName(string Stem, string Name);
+
+    /// <summary>A free name for each node: "a (2).txt". Fault: LimitReached where too many of a kind are taken.
+    /// </summary>
     private static async Task<List<string>> NumberedAsync(
         Batch batch, long folderId, List<FileNode> nodes, IReadOnlyCollection<string> reserved, CancellationToken ct)
     {
         var parts = nodes.ConvertAll(node => NodePath.SplitForMark(node.Name, node.IsFolder));
         var stems = parts.Select(part => part.Stem).Distinct().ToArray();
-        var used = (await batch.Transaction.Connection!.QueryAsync<string>(
+        var taken = (await batch.Transaction.Connection!.QueryAsync<NumberedName>(
             new(SqlNumbered, new { stems, folderId, MaxNumbered }, batch.Transaction, cancellationToken: ct)))
-            .Concat(reserved).ToHashSet(StringComparer.Ordinal);
+            .AsList();
+        // A number that looks free might be one of those that were not looked at.
+        if (taken.CountBy(name => name.Stem).FirstOrDefault(kind => kind.Value >= MaxNumbered).Key is { } full)
+            throw new StorageException(StorageFault.LimitReached,
+                $"The folder has {MaxNumbered} names like '{full} (2)'. Choose another name, or another folder.");
+        var used = taken.Select(name => name.Name).Concat(reserved).ToHashSet(StringComparer.Ordinal);
         return parts.ConvertAll(part =>
         {
             for (var number = 2; ; number++)

@@ -29,12 +29,14 @@ public sealed partial class NodeTree
               and (@isSwap or p.max_bytes is null
                    or g.bytes + g.reserved_bytes + @bytes - @reserved + @oldSize <= p.max_bytes)
               and not exists (
-                  select from versions v where v.node_id = @nodeId and v.created_at >= @heldSince::timestamptz)
+                  select from versions v where v.node_id = @nodeId and v.kept_under = any(@tokens::uuid[]))
             -- In the order in which all lock: the foreign key would lock the blob's row after that of the usage.
             for key share of b for update of g
         ), kept as (
-            insert into versions (node_id, user_id, blob_id, size, etag, content_type, modified_at)
-            select @nodeId, r.user_id, @oldBlobId, @oldSize, @oldEtag, @oldType, @oldModifiedAt from room r
+            insert into versions (
+                node_id, user_id, blob_id, size, etag, content_type, modified_at, kept_under)
+            select @nodeId, r.user_id, @oldBlobId, @oldSize, @oldEtag, @oldType, @oldModifiedAt, (@tokens::uuid[])[1]
+            from room r
             returning size
         ), dropped as (
             delete from versions d where d.id = any(array(
@@ -154,7 +156,7 @@ public sealed partial class NodeTree
             old.UserId, nodeId = old.Id, version.BlobId, version.Size, version.ContentType, version.ModifiedAt,
             bytes = -old.Size, nodes = 0L, reserved = 0L,
             oldBlobId = old.BlobId, oldSize = old.Size, oldEtag = old.Etag, oldType = old.ContentType,
-            oldModifiedAt = old.ModifiedAt, heldSince = (DateTime?)null, isSwap = true, MaxVersions,
+            oldModifiedAt = old.ModifiedAt, tokens = Array.Empty<Guid>(), isSwap = true, MaxVersions,
         };
         await using var results = await transaction.Connection!.QueryMultipleAsync(
             new(sql, parameters, transaction, cancellationToken: ct));
@@ -215,21 +217,24 @@ public sealed partial class NodeTree
             delete from versions d where d.id = any(array(
                 select v.id from versions v
                 join users u on u.id = v.user_id join plans p on p.id = u.plan_id
-                where v.user_id = @userId and {DueVersions} order by v.created_at limit @limit))
+                where v.user_id = @userId and {DueVersions} order by v.created_at limit @limit
+                -- Who restores one has its row before that of the usage: it is not waited for.
+                for update of v skip locked))
             returning d.size
         )
         select count(*) as versions, coalesce(sum(size), 0)::bigint as bytes from gone
         """;
 
     /// <summary>
-    /// Removes some of a user's versions whose days are over; fewer than the limit: all. Null: the user is just
-    /// writing, and is not waited for.
+    /// Removes some of a user's versions whose days are over, beside the user's writes; fewer than the limit: all.
+    /// Null: a folder of the user's is just changed as a whole, which is not waited for.
     /// </summary>
     internal Task<RemovedVersions?> RemoveDueVersionsAsync(long userId, int limit, CancellationToken ct) =>
         database.WriteAsync(async transaction =>
         {
-            if (!await TryAsync(transaction, SqlTryAlone, userId, ct))
+            if (!await TryAsync(transaction, SqlTryBeside, userId, ct))
                 return null;
+            await UsageTable.LockAsync(transaction, userId, ct);
             var gone = await transaction.Connection!.QuerySingleAsync<RemovedVersions>(new(
                 SqlRemoveDueVersions, new { userId, limit }, transaction, commandTimeout: 0, cancellationToken: ct));
             await UsageTable.ChargeAsync(transaction, userId, -gone.Bytes, nodes: 0, ct);

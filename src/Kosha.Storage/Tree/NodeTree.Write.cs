@@ -115,7 +115,7 @@ public sealed partial class NodeTree
             bytes = size - (old?.Size ?? 0), nodes = old is null ? 1L : 0L,
             reserved = write.ReservedBytes,
             oldBlobId = old?.BlobId, oldSize = old?.Size ?? 0, oldEtag = old?.Etag, oldType = old?.ContentType,
-            oldModifiedAt = old?.ModifiedAt, heldSince = place.HeldSince(write.Conditions), isSwap = false,
+            oldModifiedAt = old?.ModifiedAt, tokens = place.CoveringTokens(write.Conditions), isSwap = false,
             MaxVersions,
         };
         var (node, isCharged) = await NameAsync(new(sql, parameters, transaction, cancellationToken: ct), claim);

@@ -79,7 +79,7 @@ public sealed partial class NodeTree(Database database)
 
     private const string SqlPlaces = Walk + $"""
         select w.place, w.depth, {SmallColumns},
-               l.token, l.node_id, l.is_exclusive, l.is_deep, l.owner, l.timeout_seconds, l.expires_at, l.created_at
+               l.token, l.node_id, l.is_exclusive, l.is_deep, l.owner, l.timeout_seconds, l.expires_at
         from walk w
         cross join lateral (select f.* from file_nodes f where f.id = w.id limit 1) n
         left join lateral (select k.* from locks k where k.node_id = w.id and k.expires_at > now() offset 0) l on true

@@ -50,10 +50,10 @@ internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IR
 
     public IReadOnlyList<NodeLock> CoveringLocks => [.. Covering];
 
-    /// <summary>Since when the writer holds a lock on the node; null: it holds none.</summary>
-    public DateTime? HeldSince(WriteConditions conditions) => conditions.LockTokens.Count == 0
-        ? null
-        : Covering.Where(l => conditions.LockTokens.Contains(l.Token)).Select(l => (DateTime?)l.CreatedAt).Min();
+    /// <summary>Of the covering locks those that the writer holds: their tokens were submitted.</summary>
+    public Guid[] CoveringTokens(WriteConditions conditions) => conditions.LockTokens.Count == 0
+        ? []
+        : [.. Covering.Select(held => held.Token).Where(token => conditions.LockTokens.Contains(token))];
 
     /// <summary>Demands a token for changing the node's content or properties.</summary>
     public void RequireTokenForContent(WriteConditions conditions) => RequireToken(Covering, conditions);

@@ -219,11 +219,18 @@ public sealed partial class DirectUploads(
 
     // Looking ---------------------------------------------------------------------------------------------------------
 
-    /// <summary>One of the caller's uploads. Fault: NotFound.</summary>
+    /// <summary>One of the uploads that the caller can complete. Fault: NotFound.</summary>
     public async Task<Upload> GetAsync(Caller caller, long id, CancellationToken ct) =>
         await table.FindAsync(caller, id, ct) ?? throw await MissingAsync(caller, ct);
 
-    /// <summary>The caller's uploads that can still become files.</summary>
+    /// <summary>
+    /// One of the uploads that the caller sees: also those that the user's app passwords for folders began, unless the
+    /// caller is such a one itself. Fault: NotFound.
+    /// </summary>
+    public async Task<Upload> SeeAsync(Caller caller, long id, CancellationToken ct) =>
+        await table.SeeAsync(caller, id, ct) ?? throw await MissingAsync(caller, ct);
+
+    /// <summary>The uploads that the caller sees and that can still become files.</summary>
     public async Task<IReadOnlyList<Upload>> OpenAsync(Caller caller, CancellationToken ct)
     {
         var found = await table.OpenAsync(caller, ct);
@@ -260,7 +267,7 @@ public sealed partial class DirectUploads(
         caller.RequireWrite();
         if (await table.CancelAsync(caller, id, ct) is not null)
             return;
-        if ((await GetAsync(caller, id, ct)).State is UploadState.Completed or UploadState.Verifying)
+        if ((await SeeAsync(caller, id, ct)).State is UploadState.Completed or UploadState.Verifying)
             throw new StorageException(StorageFault.UploadOver, "The upload is becoming a file, or has become one.");
     }
 

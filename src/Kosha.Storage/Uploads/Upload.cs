@@ -51,6 +51,10 @@ public sealed record Upload
 
     public long UserId { get; init; }
 
+    /// <summary>The folder of the app password that began it, which alone can complete it; null: there is none.
+    /// </summary>
+    public long? FolderId { get; init; }
+
     /// <summary>Names from the root of who began it on, with '/' between them.</summary>
     public string Path { get; init; } = "";
 

@@ -15,7 +15,8 @@ internal sealed partial class UploadTable(Database database)
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(24);
 
     private const string Columns = """
-        p.id, p.user_id, p.path, p.size, p.sha256, p.content_type, p.modified_at, p.if_match, p.if_none_match,
+        p.id, p.user_id, p.folder_id, p.path, p.size, p.sha256, p.content_type, p.modified_at, p.if_match,
+        p.if_none_match,
         p.is_direct, p.part_bytes, p.multipart_id, p.received, p.sha1, p.md5, p.etag, p.reserved_bytes, p.expires_at,
         p.fault, p.message,
         -- Who verified it is gone, or nobody has looked yet whether its time is over.
@@ -25,8 +26,11 @@ internal sealed partial class UploadTable(Database database)
              else p.state end as state
         """;
 
-    /// <summary>What a caller sees of its user's uploads: those that begin at the same root.</summary>
+    /// <summary>What a caller goes on with of its user's uploads: those that begin at the same root.</summary>
     private const string IsOwn = $"p.folder_id is not distinct from @RootId and {Caller.Holds}";
+
+    /// <summary>What it sees and may cancel: without a folder all, for all of them count.</summary>
+    private const string IsSeen = $"(@RootId::bigint is null or p.folder_id = @RootId) and {Caller.Holds}";
 
     // A user's own ----------------------------------------------------------------------------------------------------
 
@@ -38,13 +42,21 @@ internal sealed partial class UploadTable(Database database)
     public Task<Upload?> FindAsync(Caller caller, long id, CancellationToken ct) =>
         AskAsync(SqlFind, caller, new { id }, ct);
 
+    private const string SqlSee = $"""
+        select {Columns} from uploads p join users u on u.id = p.user_id where p.id = @id and {IsSeen}
+        """;
+
+    /// <summary>The same of all that the caller sees.</summary>
+    public Task<Upload?> SeeAsync(Caller caller, long id, CancellationToken ct) =>
+        AskAsync(SqlSee, caller, new { id }, ct);
+
     private const string SqlOpen = $"""
         select {Columns} from uploads p join users u on u.id = p.user_id
-        where p.user_id = @UserId and p.state in ('open', 'verifying') and p.expires_at > now() and {IsOwn}
+        where p.user_id = @UserId and p.state in ('open', 'verifying') and p.expires_at > now() and {IsSeen}
         order by p.id
         """;
 
-    /// <summary>The caller's uploads that can still become files; their number is limited.</summary>
+    /// <summary>The uploads that the caller sees and that can still become files; their number is limited.</summary>
     public Task<List<Upload>> OpenAsync(Caller caller, CancellationToken ct) =>
         database.ReadAsync(async connection =>
             (await connection.QueryAsync<Upload>(new(SqlOpen, caller, cancellationToken: ct))).AsList(), ct);
@@ -219,7 +231,7 @@ internal sealed partial class UploadTable(Database database)
     private const string SqlCancel = $"""
         update uploads p set state = 'cancelled', ended_at = now(), verifier = null, verifier_until = null
         from users u
-        where p.id = @id and p.user_id = u.id and {IsOwn}
+        where p.id = @id and p.user_id = u.id and {IsSeen}
           and (p.state = 'open' or (p.state = 'verifying' and p.verifier_until <= now()))
         returning {Columns}
         """;

@@ -160,6 +160,10 @@ public sealed class AccountDeletionTests(SharedPostgres postgres) : StorageTest(
         await TestUser.RefusedAsync(
             StorageFault.NotFound, () => Users.BeginDeletionAsync(User.Caller.UserId, None));
         await TestUser.RefusedAsync(StorageFault.AlreadyExists, () => Users.AddAsync(new(name, "hash"), None));
+        var passwords = new AppPasswordTable(Storage.Database);
+        await TestUser.RefusedAsync(StorageFault.NotFound, () => passwords.ListAsync(name, None));
+        await TestUser.RefusedAsync(
+            StorageFault.NotFound, () => passwords.AddAsync(name, new("label", new byte[32]), None));
         await RunAsync();
         await Users.AddAsync(new(name, "hash"), None);
     }

@@ -259,6 +259,23 @@ public sealed class FolderCredentialTests(StorageFixture storage) : IClassFixtur
     }
 
     [Fact]
+    public async Task The_owner_sees_and_cancels_its_uploads_and_no_other_folder_does()
+    {
+        var (owner, device) = await NewAsync();
+        var other = await storage.LimitAsync(owner, "a");
+        using var uploads = storage.UploadsOn(storage.Store);
+        var wish = new NewUpload(At("up"), 7, new(System.Security.Cryptography.SHA256.HashData("content"u8)));
+        var begun = (await uploads.BeginAsync(device.Caller, wish, None)).Upload;
+        Assert.Equal(begun.Id, (await uploads.SeeAsync(owner.Caller, begun.Id, None)).Id);
+        Assert.Empty(await uploads.OpenAsync(other.Caller, None));
+        await RefusedAsync(StorageFault.NotFound, () => uploads.SeeAsync(other.Caller, begun.Id, None));
+        await RefusedAsync(StorageFault.NotFound, () => uploads.CancelAsync(other.Caller, begun.Id, None));
+        await uploads.CancelAsync(owner.Caller, begun.Id, None);
+        Assert.Equal(UploadState.Cancelled, (await uploads.SeeAsync(device.Caller, begun.Id, None)).State);
+        Assert.Empty(await uploads.OpenAsync(owner.Caller, None));
+    }
+
+    [Fact]
     public async Task Its_uploads_are_its_own_and_end_in_its_folder_wherever_that_went()
     {
         var (owner, device) = await NewAsync();
@@ -269,8 +286,9 @@ public sealed class FolderCredentialTests(StorageFixture storage) : IClassFixtur
         Assert.Equal(UploadState.Open, begun.State);
         await uploads.ReceiveAsync(begun.Id, 0, Body("outside"), 7, None);
         Assert.Equal(begun.Id, Assert.Single(await uploads.OpenAsync(device.Caller, None)).Id);
-        Assert.Empty(await uploads.OpenAsync(owner.Caller, None));
+        Assert.Equal(device.Caller.RootId, Assert.Single(await uploads.OpenAsync(owner.Caller, None)).FolderId);
         await RefusedAsync(StorageFault.NotFound, () => uploads.GetAsync(owner.Caller, begun.Id, None));
+        Assert.Null(await uploads.TakeAsync(owner.Caller, begun.Id, None));
         await owner.MoveAsync("a/b", "moved");
         var taken = (await uploads.TakeAsync(device.Caller, begun.Id, None))!;
         await uploads.FinishAsync(device.Caller, taken, [], TimeProvider.System, None);

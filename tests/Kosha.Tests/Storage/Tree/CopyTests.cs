@@ -18,6 +18,27 @@ public sealed class CopyTests(StorageFixture storage) : IClassFixture<StorageFix
     }
 
     [Fact]
+    public async Task Where_too_many_numbers_are_taken_the_next_copy_is_refused()
+    {
+        var user = await storage.NewUserAsync();
+        await user.PutAsync("a", "");
+        var root = (await user.GetAsync("")).Id;
+        var file = (await user.GetAsync("a")).Id;
+        await storage.ExecuteAsync($"""
+            insert into file_nodes (user_id, parent_id, name, name_folded, is_folder)
+            select {user.Caller.UserId}, {root}, format('a (%s)', i), format('a (%s)', i), true
+            from generate_series(2, 10100) i;
+            update usage set nodes = nodes + 10099 where user_id = {user.Caller.UserId};
+            """);
+        Task CopyAsync() => storage.Tree.CopyAsync(
+            user.Caller, [file], root, NameConflict.Rename, WriteConditions.None, CancellationToken.None);
+        await RefusedAsync(StorageFault.LimitReached, CopyAsync);
+        await storage.ExecuteAsync($"update file_nodes set name = 'b' || name where parent_id = {root} and is_folder");
+        await CopyAsync();
+        Assert.NotNull(await user.FindAsync("a (2)"));
+    }
+
+    [Fact]
     public async Task A_deep_copy_has_everything_and_is_charged()
     {
         var user = await UserWithTreeAsync();

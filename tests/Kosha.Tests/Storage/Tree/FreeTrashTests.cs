@@ -106,6 +106,29 @@ public sealed class FreeTrashTests(SharedPostgres postgres) : StorageTest(postgr
     }
 
     [Fact]
+    public async Task Who_waits_for_another_to_charge_has_taken_nothing_away_yet()
+    {
+        Task write = null!;
+        await Storage.Database.WriteAsync(async transaction =>
+        {
+            await using var hold = transaction.Connection!.CreateCommand();
+            hold.CommandText = $"select from usage where user_id = {User.Caller.UserId} for update";
+            await hold.ExecuteNonQueryAsync();
+            write = PutAsync("new", 25);
+            await Eventually.TrueAsync("the writer waits", async () => await Storage.SqlAsync<long>("""
+                select count(*) from pg_stat_activity
+                where datname = current_database() and wait_event_type = 'Lock'
+                """) > 0);
+            Assert.Equal(4, await Storage.SqlAsync<long>("""
+                with free as (select id from file_nodes where trashed_at is not null for update skip locked)
+                select count(*) from free
+                """));
+        }, None);
+        await write;
+        Assert.Equal(["c", "b", "folder"], await TrashedAsync());
+    }
+
+    [Fact]
     public async Task Of_writers_at_once_those_that_fit_succeed_and_the_sum_is_exact()
     {
         var succeeded = 0;

@@ -75,6 +75,64 @@ public sealed class VersionTests(SharedPostgres postgres) : StorageTest(postgres
     }
 
     [Fact]
+    public async Task What_is_restored_within_a_lock_was_there_before_the_next_write()
+    {
+        await User.PutAsync("file", "first");
+        await User.PutAsync("file", "second");
+        var token = await User.TokenAsync("file");
+        await RestoreAsync("file", "first", With(token));
+        await User.PutAsync("file", "third", With(token));
+        await User.PutAsync("file", "fourth", With(token));
+        Assert.Equal(["first", "second"], await User.OldContentsAsync("file"));
+    }
+
+    [Fact]
+    public async Task Who_shares_a_lock_keeps_what_the_others_wrote()
+    {
+        await User.PutAsync("file", "before");
+        var one = await User.TokenAsync("file", exclusive: false);
+        var other = await User.TokenAsync("file", exclusive: false);
+        await User.PutAsync("file", "by the other", With(other));
+        await User.PutAsync("file", "by the one", With(one));
+        await User.PutAsync("file", "by the one again", With(one));
+        Assert.Equal(["by the other", "before"], await User.OldContentsAsync("file"));
+    }
+
+    [Fact]
+    public async Task Versions_of_a_file_that_comes_under_an_older_lock_are_not_that_locks()
+    {
+        await User.MakeFolderAsync("folder");
+        var token = await User.TokenAsync("folder", deep: true);
+        await User.PutAsync("file", "one");
+        await User.PutAsync("file", "two");
+        await User.MoveAsync("file", "folder/file", conditions: With(token));
+        await User.PutAsync("folder/file", "three", With(token));
+        await User.PutAsync("folder/file", "four", With(token));
+        Assert.Equal(["two", "one"], await User.OldContentsAsync("folder/file"));
+    }
+
+    [Fact]
+    public async Task A_version_has_the_time_at_which_its_writer_had_its_turn()
+    {
+        var file = await User.PutAsync("file", "before");
+        Task<WriteResult> write = null!;
+        var turn = await Storage.Database.WriteAsync(async transaction =>
+        {
+            await using var hold = transaction.Connection!.CreateCommand();
+            hold.CommandText = $"select id from file_nodes where id = {file.Node.Id} for update";
+            await hold.ExecuteScalarAsync();
+            write = User.PutAsync("file", "after");
+            await Eventually.TrueAsync("the writer waits", async () => await Storage.SqlAsync<long>("""
+                select count(*) from pg_stat_activity
+                where datname = current_database() and wait_event_type = 'Lock'
+                """) == 1);
+            return await Storage.SqlAsync<DateTime>("select clock_timestamp()");
+        }, None);
+        await write;
+        Assert.True(Assert.Single(await User.VersionsAsync("file")).CreatedAt >= turn);
+    }
+
+    [Fact]
     public async Task What_a_file_brings_that_is_moved_over_a_locked_one_does_not_stand_for_what_was_there()
     {
         await User.PutAsync("file", "before");

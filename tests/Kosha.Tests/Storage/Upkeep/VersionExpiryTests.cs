@@ -48,7 +48,7 @@ public sealed class VersionExpiryTests(SharedPostgres postgres) : StorageTest(po
     }
 
     [Fact]
-    public async Task Who_is_just_writing_and_who_has_a_wrong_sum_keep_nobody_else()
+    public async Task Who_is_just_changing_a_folder_and_who_has_a_wrong_sum_keep_nobody_else()
     {
         await User.SetPlanAsync("version_days = 0");
         var other = await Storage.NewUserAsync();
@@ -59,7 +59,7 @@ public sealed class VersionExpiryTests(SharedPostgres postgres) : StorageTest(po
         await Storage.Database.WriteAsync(async transaction =>
         {
             await using var beside = transaction.Connection!.CreateCommand();
-            beside.CommandText = $"select pg_advisory_xact_lock_shared({User.Caller.UserId})";
+            beside.CommandText = $"select pg_advisory_xact_lock({User.Caller.UserId})";
             await beside.ExecuteNonQueryAsync();
             Assert.Equal((1, 5), await ExpireAsync());
         }, None);
@@ -67,6 +67,20 @@ public sealed class VersionExpiryTests(SharedPostgres postgres) : StorageTest(po
         Assert.Equal(1, (await new VersionExpiry(Storage.Database, Storage.Tree).RunAsync(None)).Failed.Count);
         await Storage.FsckAsync(repair: true);
         Assert.Equal((2, 8), await ExpireAsync());
+        await Storage.AssertCleanAsync();
+    }
+
+    [Fact]
+    public async Task An_account_in_which_somebody_always_writes_loses_them_too()
+    {
+        await User.SetPlanAsync("version_days = 0");
+        await Storage.Database.WriteAsync(async transaction =>
+        {
+            await using var beside = transaction.Connection!.CreateCommand();
+            beside.CommandText = $"select pg_advisory_xact_lock_shared({User.Caller.UserId})";
+            await beside.ExecuteNonQueryAsync();
+            Assert.Equal((2, 8), await ExpireAsync());
+        }, None);
         await Storage.AssertCleanAsync();
     }
 
