@@ -64,7 +64,7 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
         Caller caller, NodePath path, Stream body, FileWrite write, CancellationToken ct)
     {
         // 1. Look.
-        var allowance = await tree.AllowWriteAsync(caller, path, write.Conditions, ct);
+        var allowance = await tree.AllowWriteAsync(caller, path, write.Conditions, write.AnnouncedBytes, ct);
         Steps.Reached(Steps.Looked);
 
         // 2. Receive.

@@ -331,27 +331,31 @@ public sealed partial class NodeTree
 
     /// <summary>
     /// Says before the first byte whether a write of this file is hopeless. The final transaction judges all of it
-    /// again. One round trip.
+    /// again. One round trip; a second one asks what the trash would free, where room is short for the announced bytes.
     /// </summary>
     internal Task<WriteAllowance> AllowWriteAsync(
-        Caller caller, NodePath path, WriteConditions conditions, CancellationToken ct)
+        Caller caller, NodePath path, WriteConditions conditions, long? announced, CancellationToken ct)
     {
         caller.RequireWrite();
         return database.ReadAsync(async connection =>
         {
             NodePath[] all = [path, .. Tags(conditions)];
             var parameters = PlaceParameters(caller, all, conditions);
-            var sql = PlacesSql(caller, conditions) + UsageTable.SqlRoom + (FreesTrash ? SqlFreeable : "");
+            var sql = PlacesSql(caller, conditions) + UsageTable.SqlRoom;
             await using var results = await connection.QueryMultipleAsync(
                 new(sql, parameters, cancellationToken: ct));
             var places = ReadPlaces(results, caller, all);
             var room = await results.ReadSingleOrDefaultAsync<Room>() ?? throw Caller.Revoked();
-            var freeable = FreesTrash ? await results.ReadSingleAsync<Freeable>() : Freeable.Nothing;
             RequireDepth(places[0]);
             RequireIfHeader(places, 1, conditions);
             RequireWritable(places[0], conditions);
             // What the overwritten file takes becomes free.
-            var free = room.FreeBytes + (places[0].Node?.Size ?? 0) + freeable.Bytes;
+            var free = room.FreeBytes + (places[0].Node?.Size ?? 0);
+            var isShort = (places[0].Node is null && room.FreeNodes < 1) || (announced ?? long.MaxValue) > free;
+            var freeable = FreesTrash && isShort
+                ? await connection.QuerySingleAsync<Freeable>(new(SqlFreeable, caller, cancellationToken: ct))
+                : Freeable.Nothing;
+            free += freeable.Bytes;
             if (places[0].Node is null && room.FreeNodes + freeable.Nodes < 1)
                 throw UsageTable.Exceeded(bytes: 0);
             return room.MaxFileBytes is { } most && (free is null || most <= free)

@@ -68,7 +68,8 @@ public sealed partial class DirectUploads
     {
         // 1. Look.
         var upload = taken.Upload;
-        var allowance = await tree.AllowWriteAsync(caller, upload.NodePath, write.Conditions, ct);
+        // Its bytes are reserved: nobody asks for more room, and what the trash would free is not looked for.
+        var allowance = await tree.AllowWriteAsync(caller, upload.NodePath, write.Conditions, announced: 0, ct);
         if (allowance.Reason == StorageFault.FileTooLarge && upload.Size > allowance.MaxBytes)
             throw Vault.TooLarge(allowance.Reason);
 

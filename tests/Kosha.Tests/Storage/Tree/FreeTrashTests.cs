@@ -69,6 +69,15 @@ public sealed class FreeTrashTests(SharedPostgres postgres) : StorageTest(postgr
     }
 
     [Fact]
+    public async Task The_look_counts_the_trash_where_the_announced_bytes_do_not_fit_without_it()
+    {
+        var none = WriteConditions.None;
+        Assert.Equal(0, (await tree.AllowWriteAsync(User.Caller, At("new"), none, announced: 0, None)).MaxBytes);
+        Assert.Equal(60, (await tree.AllowWriteAsync(User.Caller, At("new"), none, announced: 1, None)).MaxBytes);
+        Assert.Equal(60, (await tree.AllowWriteAsync(User.Caller, At("new"), none, announced: null, None)).MaxBytes);
+    }
+
+    [Fact]
     public async Task Too_many_nodes_are_no_hindrance_either()
     {
         await User.SetPlanAsync("max_bytes = null, max_nodes = 5");
