@@ -12,17 +12,7 @@ internal static class ApiSetup
 
     public static void AddApi(this IServiceCollection services, KoshaOptions options)
     {
-        services.ConfigureHttpJsonOptions(json =>
-        {
-            // A null where the document says that there is none is malformed.
-            json.SerializerOptions.RespectNullableAnnotations = true;
-            // What is misspelled must not be passed over: "parent_id" would put a file into the top folder.
-            json.SerializerOptions.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
-            json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
-            json.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
-            json.SerializerOptions.Converters.Add(
-                new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false));
-        });
+        services.ConfigureHttpJsonOptions(json => Configure(json.SerializerOptions));
         // What cannot be read is to be said.
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.AddSingleton(new UploadLimits(options.UploadsMaxOpenPerUser));
@@ -50,6 +40,17 @@ internal static class ApiSetup
             document.AddDocumentTransformer<ApiDocument>();
             document.AddOperationTransformer<ApiExamples>();
         });
+    }
+
+    private static void Configure(JsonSerializerOptions json)
+    {
+        // A null where the document says that there is none is malformed.
+        json.RespectNullableAnnotations = true;
+        // What is misspelled must not be passed over: "parent_id" would put a file into the top folder.
+        json.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+        json.NumberHandling = JsonNumberHandling.Strict;
+        json.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+        json.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false));
     }
 
     public static void MapApi(this IEndpointRouteBuilder routes)
