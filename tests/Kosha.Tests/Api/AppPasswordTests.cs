@@ -190,7 +190,9 @@ public sealed class AppPasswordTests(Drive shared, SharedKosha kosha) : IClassFi
         (await onDevice.UploadAsync("uploaded", [1, 2, 3])).Must(200);
         var begun = (await onDevice.BeginAsync("open", [4, 5])).Must(201);
         Assert.Equal("/", begun.Text("parent"));
-        (await api.GetAsync(begun.Id)).MustBe("not-found", 404);
+        // It counts for the account, so the owner sees it, and from which folder its path begins.
+        var seen = (await api.GetAsync(begun.Id)).Must(200);
+        Assert.Equal(await api.IdAsync("/" + folder), (long)seen.Body!["folderId"]!);
         (await drive.MoveAsync(folder, folder + "-moved")).Must(201);
         Assert.Equal($"/{folder}-moved", (string)(await FindAsync(added.Id))["folder"]!);
         Assert.Equal([1, 2, 3], (await device.GetAsync("uploaded")).Must(200).Body);

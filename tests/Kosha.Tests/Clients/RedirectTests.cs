@@ -169,7 +169,9 @@ public sealed class RedirectTests(KoshaWithLinks setup) : IClassFixture<KoshaWit
         var origin = redirect == "off" ? new(KoshaWithLinks.PublicUrl) : setup.Door.Url;
         Assert.StartsWith(origin.AbsoluteUri, url, StringComparison.Ordinal);
         var listed = (await setup.Kosha.CommandAsync("app-password", "list", "admin")).MustSucceed();
-        Assert.Contains($" {redirect}\n", listed.Output, StringComparison.Ordinal);
+        var row = listed.Output.Split('\n').Single(line =>
+            line.Contains($" {redirect} {userAgent} ", StringComparison.Ordinal));
+        Assert.Contains(redirect, row.Split("  ", StringSplitOptions.TrimEntries));
     }
 
     [Fact]
