@@ -42,7 +42,10 @@ internal static class ApiCalls
         new(Group, "download of 10 MB, first byte", Unit.MillisecondsEach, FirstByte),
         new(Group, "breadcrumb at 15 levels", Unit.MillisecondsEach, round =>
             Call(round, $"/api/nodes/{IdOf(round, Deep(Levels))}/breadcrumb")),
-        new(Group, "search", Unit.MillisecondsEach, round => Call(round, "/api/search?q=repport+57&limit=50")),
+        new(Group, "search", Unit.MillisecondsEach, round => Call(round, "/api/search?q=report+57&limit=50")),
+        // All 10,000 names are like it: the worst case.
+        new(Group, "search, mistyped", Unit.MillisecondsEach, round =>
+            Call(round, "/api/search?q=repport+57&limit=50")),
         new(Group, "dedup check", Unit.MillisecondsEach, round => Timed(round, Calls, (connection, number) =>
         {
             var body = Announce("", $"known {number}", Known);
@@ -68,7 +71,7 @@ internal static class ApiCalls
                 new($"Destination: {round.Target.AbsoluteOf($"{Tree}f{f:D3}/")}\r\n")) == 201, "COPY");
         Require(connection.Put(PathOf("known"), Known), "PUT");
         var big = new byte[BigBytes];
-        round.Contents.FillSmall(big, 1);
+        round.Contents.FillBig(big, 0);
         Require(connection.Put(PathOf("big"), big), "PUT");
 
         string PathOf(string name) => round.Target.PathOf(Tree + Encode(name));
@@ -114,7 +117,7 @@ internal static class ApiCalls
     private static Measurement Upload(Round round) => Timed(round, Uploads, (connection, number) =>
     {
         var content = new byte[BigBytes];
-        round.Contents.FillSmall(content, 1000 + number);
+        round.Contents.FillBig(content, (number + 1L) << 24);
         var announcement = Announce("", $"upload {number}", content);
         return () =>
         {
