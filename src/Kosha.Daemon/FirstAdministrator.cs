@@ -34,10 +34,23 @@ internal static class FirstAdministrator
         }
     }
 
-    /// <summary>Removes the file once it says nothing true any more.</summary>
-    public static void ForgetPassword(DataFolder folder, string username)
+    /// <summary>
+    /// Removes the file once it says nothing true any more. It never fails, because the new password holds already.
+    /// </summary>
+    /// <returns>What is left to do for who runs this server, in words; null: nothing.</returns>
+    public static string? ForgetPassword(DataFolder folder, string username)
     {
-        if (string.Equals(username, Username, StringComparison.OrdinalIgnoreCase))
-            File.Delete(folder[PasswordFile]);
+        if (!string.Equals(username, Username, StringComparison.OrdinalIgnoreCase))
+            return null;
+        var path = folder[PasswordFile];
+        try
+        {
+            File.Delete(path);
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"{path} holds a password that is no longer true. Remove it by hand: {e.Message}";
+        }
     }
 }

@@ -124,9 +124,10 @@ public sealed partial class KoshaOptions
         return text.Length == 0 ? null : Path.GetFullPath(text);
     }
 
-    private static RegistrationMode ReadRegistration(SettingsReader reader) => reader.Choice(
-        "Accounts:Registration", RegistrationMode.Closed,
-        ("closed", RegistrationMode.Closed), ("invite", RegistrationMode.Invite), ("open", RegistrationMode.Open));
+    private static (RegistrationMode, int PerDay) ReadRegistration(SettingsReader reader) => (
+        reader.Choice("Accounts:Registration", RegistrationMode.Closed,
+            ("closed", RegistrationMode.Closed), ("invite", RegistrationMode.Invite), ("open", RegistrationMode.Open)),
+        (int)reader.Number("Accounts:RegistrationsPerDay", 100, 1, 1_000_000));
 
     private static string? ReadAdminPassword(SettingsReader reader)
     {

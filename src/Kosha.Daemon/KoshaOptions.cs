@@ -92,6 +92,9 @@ public sealed partial class KoshaOptions
 
     public RegistrationMode AccountsRegistration { get; }
 
+    /// <summary>Where everybody may register: refused while so many accounts are younger than a day.</summary>
+    public int AccountsRegistrationsPerDay { get; }
+
     /// <summary>Of the first administrator; null: a random one.</summary>
     public string? AdminPassword { get; }
 
@@ -147,7 +150,7 @@ public sealed partial class KoshaOptions
         UploadsMaxOpenPerUser = (int)reader.Number("Uploads:MaxOpenPerUser", 100, 1, 10_000);
         TrashFreeForWrites = reader.Flag("Trash:FreeForWrites", false);
         SecurityMasterKeyFile = ReadMasterKeyFile(reader);
-        AccountsRegistration = ReadRegistration(reader);
+        (AccountsRegistration, AccountsRegistrationsPerDay) = ReadRegistration(reader);
         AdminPassword = ReadAdminPassword(reader);
         WebDavInfiniteDepth = reader.Flag("WebDav:InfiniteDepth", false);
         LogLevel = reader.Choice("Log:Level", LogEventLevel.Information, ("debug", LogEventLevel.Debug),

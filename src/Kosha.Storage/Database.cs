@@ -18,7 +18,7 @@ internal sealed class LostRaceException : Exception;
 public sealed class Database : IAsyncDisposable
 {
     /// <summary>Advisory locks with two keys; user locks have one key, a space of its own in Postgres.</summary>
-    private const int LockClass = 0x6b6f;
+    internal const int LockClass = 0x6b6f;
     private const int MigrationLock = 1;
     private const int MaxAttempts = 20;
 

@@ -92,6 +92,11 @@ public sealed class StorageException(StorageFault fault, string message, Excepti
     /// </summary>
     public IReadOnlyList<Tree.NodePath> LockedMembers { get; init; } = [];
 
+    /// <summary>
+    /// For <see cref="StorageFault.LimitReached"/>: after which time another attempt has sense; null: it is not known.
+    /// </summary>
+    public TimeSpan? RetryAfter { get; init; }
+
     /// <summary>For <see cref="StorageFault.AlreadyExists"/>: what has the names that were to be taken.</summary>
     public IReadOnlyList<Tree.FileNode> Existing { get; init; } = [];
 }

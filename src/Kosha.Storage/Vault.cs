@@ -121,15 +121,17 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
         return claim;
     }
 
-    /// <summary>Names a content whose bytes are there; null: they would have to be put first.</summary>
-    internal async Task<T?> NameStoredAsync<T>(
-        BlobContent content, Func<BlobClaim, Task<T>> nameAsync, CancellationToken ct)
+    /// <summary>
+    /// Names a content that a file of the caller's has; null: there is none, or its bytes would have to be put first.
+    /// </summary>
+    internal async Task<T?> NameOwnAsync<T>(
+        Caller caller, BlobId sha256, long size, Func<BlobClaim, Task<T>> nameAsync, CancellationToken ct)
         where T : class
     {
-        var claim = await blobs.ClaimAsync(content, store, ct);
+        var claim = await blobs.FindOwnAsync(caller, sha256, size, store, ct);
         try
         {
-            return claim.MustStore ? null : await nameAsync(claim);
+            return claim is null or { MustStore: true } ? null : await nameAsync(claim);
         }
         catch (BlobGoneException)
         {

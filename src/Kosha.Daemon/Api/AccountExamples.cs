@@ -9,7 +9,7 @@ internal static class AccountExamples
     private static readonly DateTimeOffset Created = new(2026, 11, 20, 8, 15, 0, TimeSpan.Zero);
 
     public static readonly AddAppPassword AddAppPassword =
-        new() { Label = "picture frame", ReadOnly = true, FolderId = 17 };
+        new() { Password = Password, Label = "picture frame", ReadOnly = true, FolderId = 17 };
 
     public static readonly NewAppPasswordAnswer NewAppPassword =
         new() { Id = 4, Label = AddAppPassword.Label, Secret = Secret };
@@ -29,11 +29,13 @@ internal static class AccountExamples
         Created = Created,
     };
 
-    public static readonly ChangeAccount ChangeAccount = new() { Email = "ada@example.org" };
+    public static readonly ChangeAccount ChangeAccount =
+        new() { Password = Password, Code = "287082", Email = "ada@example.org" };
 
-    public static readonly ChangePassword ChangePassword = new() { Current = Password, New = "a longer one than that" };
+    public static readonly ChangePassword ChangePassword =
+        new() { Password = Password, Code = "287082", New = "a longer one than that" };
 
-    public static readonly ConfirmByPassword ConfirmByPassword = new() { Password = Password };
+    public static readonly Confirmation Confirmation = new() { Password = Password, Code = "287082" };
 
     public static readonly TwoFactorAnswer TwoFactor = new(
         "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
@@ -41,8 +43,6 @@ internal static class AccountExamples
         + "&period=30");
 
     public static readonly ConfirmTwoFactor ConfirmTwoFactor = new() { Code = "287082" };
-
-    public static readonly ConfirmByCode ConfirmByCode = new() { Password = Password, Code = "287082" };
 
     public static readonly RecoveryCodeList RecoveryCodes = new([Secret, "N8XWB-2VQFY-6TKRM-HJ4PA"]);
 
@@ -61,7 +61,7 @@ internal static class AccountExamples
 
     public static readonly AddUser AddUser = new() { Username = "ada", Password = Password, Plan = "default" };
 
-    public static readonly ChangeUser ChangeUser = new() { Plan = "default", Disabled = true };
+    public static readonly ChangeUser ChangeUser = new() { Password = "a new one of theirs", OwnPassword = Password };
 
     public static readonly UserAnswer User = new()
     {

@@ -45,7 +45,14 @@ public sealed record AddUser
     [Description("default, if it is left out.")]
     public string? Plan { get; init; }
 
+    [Description("Takes ownPassword.")]
     public bool IsAdmin { get; init; }
+
+    [Description("Of who calls, as it is now: needed to make an administrator.")]
+    public string? OwnPassword { get; init; }
+
+    [Description("Of who calls, where two-factor sign-in is on: needed beside ownPassword.")]
+    public string? OwnCode { get; init; }
 }
 
 /// <summary>What is to be changed of a user; what is left out stays.</summary>
@@ -54,13 +61,20 @@ public sealed record ChangeUser
     [Description("The name of a plan.")]
     public string? Plan { get; init; }
 
+    [Description("True takes ownPassword.")]
     public bool? IsAdmin { get; init; }
 
     [Description("A disabled user signs in nowhere; the files stay.")]
     public bool? Disabled { get; init; }
 
-    [Description("A new password, 8 to 256 characters. The old one, and all sessions, end at once.")]
+    [Description("A new password, 8 to 256 characters; takes ownPassword. The old one, and all sessions, end at once.")]
     public string? Password { get; init; }
+
+    [Description("Of who calls, as it is now: needed to set a password, or to make an administrator.")]
+    public string? OwnPassword { get; init; }
+
+    [Description("Of who calls, where two-factor sign-in is on: needed beside ownPassword.")]
+    public string? OwnCode { get; init; }
 }
 
 /// <summary>A page of users.</summary>

@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Mvc;
 namespace Kosha.Daemon.Api;
 
 /// <summary><c>/api/admin/users</c>. The last administrator who can sign in stays one.</summary>
-internal sealed class AdminUserEndpoints(UserTable users)
+internal sealed class AdminUserEndpoints(UserTable users, OwnPassword own)
 {
     private const string Route = ApiErrors.Path + "/admin/users";
 
@@ -24,14 +24,17 @@ internal sealed class AdminUserEndpoints(UserTable users)
         group.MapGet("{id:long}", self.GetAsync).WithSummary("One user").Produces<UserAnswer>().ProducesProblem(404)
             .WithAnswerExample(200, AccountExamples.User);
         group.MapPost("", self.AddAsync).WithSummary("Makes a user").Produces<UserAnswer>(201)
-            .ProducesProblem(400).ProducesProblem(409).WithRequestExample(AccountExamples.AddUser)
+            .ProducesProblem(400).ProducesProblem(409).ProducesProblem(429)
+            .WithRequestExample(AccountExamples.AddUser)
             .WithAnswerExample(201, AccountExamples.User);
         group.MapPatch("{id:long}", self.ChangeAsync).WithSummary("Changes a user").Produces<UserAnswer>()
-            .ProducesProblem(400).ProducesProblem(404).WithRequestExample(AccountExamples.ChangeUser)
+            .ProducesProblem(400).ProducesProblem(404).ProducesProblem(429)
+            .WithRequestExample(AccountExamples.ChangeUser)
             .WithAnswerExample(200, AccountExamples.User);
         group.MapDelete("{id:long}", self.DeleteAsync)
             .WithSummary("Disables a user at once; all its files are removed for good soon after").Produces(204)
-            .ProducesProblem(404);
+            .ProducesProblem(400).ProducesProblem(404).ProducesProblem(429)
+            .WithRequestExample(AccountExamples.Confirmation);
     }
 
     private async Task<IResult> ListAsync(
@@ -72,6 +75,8 @@ internal sealed class AdminUserEndpoints(UserTable users)
     private async Task<IResult> AddAsync(AddUser body, HttpContext http)
     {
         AccountEndpoints.RequireGood(body.Password);
+        if (body.IsAdmin && await own.RefusalAsync(http, Given(body.OwnPassword, body.OwnCode)) is { } refusal)
+            return refusal;
         var id = await users.AddAsync(new(body.Username, Passwords.Hash(body.Password))
         {
             Email = body.Email is { Length: > 0 } email ? email : null,
@@ -85,6 +90,9 @@ internal sealed class AdminUserEndpoints(UserTable users)
     {
         if (body.Password is not null)
             AccountEndpoints.RequireGood(body.Password);
+        if ((body.Password is not null || body.IsAdmin == true)
+            && await own.RefusalAsync(http, Given(body.OwnPassword, body.OwnCode)) is { } refusal)
+            return refusal;
         await users.ChangeAsync(id, new()
         {
             Plan = body.Plan,
@@ -95,8 +103,18 @@ internal sealed class AdminUserEndpoints(UserTable users)
         return await GetAsync(id, http);
     }
 
-    private async Task<IResult> DeleteAsync(long id, HttpContext http)
+    /// <exception cref="StorageException">InvalidValue: the administrator's own password was left out.</exception>
+    private static Confirmation Given(string? ownPassword, string? ownCode) => new()
     {
+        Password = ownPassword ?? throw new StorageException(StorageFault.InvalidValue,
+            "Setting a password and making an administrator takes your own: ownPassword."),
+        Code = ownCode,
+    };
+
+    private async Task<IResult> DeleteAsync(long id, [FromBody] Confirmation body, HttpContext http)
+    {
+        if (await own.RefusalAsync(http, body) is { } refusal)
+            return refusal;
         await users.BeginDeletionAsync(id, http.RequestAborted);
         return Results.NoContent();
     }

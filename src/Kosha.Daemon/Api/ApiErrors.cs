@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Kosha.Storage;
 using Microsoft.AspNetCore.Http.Features;
@@ -53,6 +54,9 @@ internal sealed partial class ApiErrors(RequestDelegate next, ILogger<ApiErrors>
             LogTrouble(logger, context.Request.Method, e.Message, trouble.InnerException?.Message);
         context.Response.Clear();
         context.Response.Headers.CacheControl = "no-store";
+        if (e is StorageException { RetryAfter: { } wait })
+            context.Response.Headers.RetryAfter =
+                Math.Ceiling(wait.TotalSeconds).ToString("F0", CultureInfo.InvariantCulture);
         await problem.WriteAsync(context);
     }
 

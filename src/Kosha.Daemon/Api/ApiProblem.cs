@@ -84,6 +84,10 @@ public sealed record ApiProblem(string Type, string Title, int Status, string De
         Prefix + "two-factor-required", "A code is needed", 401,
         "The password is right. Send it once more with a code of the authenticator, or a recovery code.");
 
+    /// <summary>The same for who is signed in already.</summary>
+    internal static readonly ApiProblem CodeRequired =
+        TwoFactorRequired with { Status = StatusCodes.Status403Forbidden };
+
     internal IResult ToResult() => Results.Json(this, options: null, MediaType, Status);
 
     internal async Task WriteAsync(HttpContext context)

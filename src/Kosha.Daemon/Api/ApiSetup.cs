@@ -25,7 +25,6 @@ internal static class ApiSetup
         services.AddSingleton<VersionEndpoints>();
         services.AddSingleton<TrashEndpoints>();
         services.AddSingleton<PlanEndpoints>();
-        services.AddSingleton<NodeSearch>();
         services.AddSingleton<SearchProfileTable>();
         services.AddSingleton<SearchEndpoints>();
         services.AddSingleton<NodeEndpoints>();

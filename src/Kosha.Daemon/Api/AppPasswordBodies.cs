@@ -5,6 +5,9 @@ namespace Kosha.Daemon.Api;
 /// <summary>An app password to be made.</summary>
 public sealed record AddAppPassword
 {
+    [Description("The account's own, as it is now.")]
+    public required string Password { get; init; }
+
     [Description("What it is for, such as 'laptop': 1 to 80 letters, unique among one's own.")]
     public required string Label { get; init; }
 

@@ -5,7 +5,7 @@ using Kosha.Storage.Accounts;
 namespace Kosha.Daemon.Api;
 
 /// <summary><c>/api/app-passwords</c>: a password for each device, for files only.</summary>
-internal sealed class AppPasswordEndpoints(AppPasswordTable appPasswords)
+internal sealed class AppPasswordEndpoints(AppPasswordTable appPasswords, OwnPassword own)
 {
     private const string Route = ApiErrors.Path + "/app-passwords";
 
@@ -44,10 +44,13 @@ internal sealed class AppPasswordEndpoints(AppPasswordTable appPasswords)
 
     private async Task<IResult> AddAsync(AddAppPassword body, HttpContext http)
     {
+        var redirect = ReadRedirect(body.Redirect);
+        if (await own.RefusalAsync(http, body.Password) is { } refusal)
+            return refusal;
         var secret = AppPasswordSecret.New();
         var id = await appPasswords.AddAsync(ApiCaller.Of(http), new(body.Label, AppPasswordSecret.HashOfNew(secret))
         {
-            Redirect = ReadRedirect(body.Redirect),
+            Redirect = redirect,
             IsReadOnly = body.ReadOnly,
             FolderId = body.FolderId,
         }, http.RequestAborted);

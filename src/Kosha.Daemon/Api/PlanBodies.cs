@@ -27,21 +27,24 @@ public sealed record NewPlan
     [Description("1 to 80 letters.")]
     public required string Name { get; init; }
 
-    [Description("What is left out is unlimited, but trashDays and versionDays are 30.")]
+    [Description("What is left out is unlimited, but trashDays and versionDays are 30. At most 2^60 bytes, 36,500 days "
+        + "and 10^9 of all else.")]
     public IReadOnlyDictionary<PlanLimit, long?>? Limits { get; init; }
 }
 
 /// <summary>What is to change of a plan.</summary>
 public sealed record ChangePlan
 {
-    [Description("What is left out stays; null is unlimited, 0 is nothing.")]
+    [Description("What is left out stays; null is unlimited, 0 is nothing. At most 2^60 bytes, 36,500 days and 10^9 "
+        + "of all else.")]
     public required IReadOnlyDictionary<PlanLimit, long?> Limits { get; init; }
 }
 
 /// <summary>What the caller's storage is made of.</summary>
 public sealed record UsageAnswer
 {
-    [Description("Bytes of files, trash and versions, and what open uploads reserve: what counts against maxBytes.")]
+    [Description("Bytes of files, trash and versions, and what open uploads reserve: what counts against maxBytes. "
+        + "What of it is in the trash says GET /api/trash/size.")]
     public required long UsedBytes { get; init; }
 
     [Description("The part of it that versions are.")]

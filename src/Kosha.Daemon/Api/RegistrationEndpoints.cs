@@ -1,4 +1,3 @@
-using System.Globalization;
 using Kosha.Daemon.Auth;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
@@ -12,6 +11,7 @@ internal sealed class RegistrationEndpoints(
     /// <summary>Good or not, from one address within <see cref="SignInFailures.Window"/>: each costs a slow hash.
     /// </summary>
     public const int AttemptsByAddress = 10;
+    public const int EmailsByAddressAndDay = 20;
 
     public const int InviteDays = 14;
 
@@ -41,8 +41,7 @@ internal sealed class RegistrationEndpoints(
         var ct = http.RequestAborted;
         if (options.AccountsRegistration == RegistrationMode.Closed)
             throw new StorageException(StorageFault.NotAllowed, "Nobody can register here. Ask who runs this server.");
-        if (await WaitAsync(http, ct) is { } refusal)
-            return refusal;
+        await CountAsync(http, hasEmail: body.Email is { Length: > 0 }, ct);
         var invite = await FindInviteAsync(body.Invite, ct);
         AccountEndpoints.RequireGood(body.Password);
         UserTable.CheckUsername(body.Username);
@@ -50,20 +49,25 @@ internal sealed class RegistrationEndpoints(
         {
             Email = body.Email is { Length: > 0 } email ? email : null,
             InviteHash = invite,
+            MostPerDay = invite is null ? options.AccountsRegistrationsPerDay : null,
         }, ct);
         return Results.Created((string?)null, new RegisteredAnswer(body.Username));
     }
 
     /// <summary>Counted before anything is looked at, so that nobody tries names or invites by the thousand.</summary>
-    private async Task<IResult?> WaitAsync(HttpContext http, CancellationToken ct)
+    /// <exception cref="StorageException">LimitReached.</exception>
+    private async Task CountAsync(HttpContext http, bool hasEmail, CancellationToken ct)
     {
-        var subject = $"register {ClientAddress.Of(http.Connection.RemoteIpAddress)}";
-        if (await attempts.CountAttemptAsync(subject, AttemptsByAddress, ct) is not { } wait)
-            return null;
-        var seconds = (int)Math.Ceiling(wait.TotalSeconds);
-        http.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-        return ApiProblem.Of(StorageFault.LimitReached,
-            $"Too many registrations from this address. Try again in {seconds} seconds.").ToResult();
+        var address = ClientAddress.Of(http.Connection.RemoteIpAddress);
+        var wait = await attempts.CountAttemptAsync(
+            $"register {address}", AttemptsByAddress, SignInFailures.Window, ct);
+        // A refusal says whether an email is taken.
+        if (wait is null && hasEmail)
+            wait = await attempts.CountAttemptAsync(
+                $"register emails {address}", EmailsByAddressAndDay, TimeSpan.FromDays(1), ct);
+        if (wait is not null)
+            throw new StorageException(StorageFault.LimitReached,
+                "Too many registrations from this address. Try again later.") { RetryAfter = wait };
     }
 
     /// <exception cref="StorageException">NotAllowed: there is none, and one is needed, or it is not good.</exception>

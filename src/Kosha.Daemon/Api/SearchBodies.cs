@@ -62,7 +62,7 @@ internal sealed record SearchPageRequest
 }
 
 /// <summary>A search that is to be kept.</summary>
-public sealed record SearchProfileBody
+public record SearchProfileBody
 {
     [Description("1 to 80 letters; every search of a user has another name.")]
     public required string Name { get; init; }
@@ -110,29 +110,9 @@ public sealed record SearchProfileBody
 }
 
 /// <summary>A search that is kept.</summary>
-public sealed record SearchProfileAnswer
+public sealed record SearchProfileAnswer : SearchProfileBody
 {
     public required long Id { get; init; }
-
-    public required string Name { get; init; }
-
-    public string? Q { get; init; }
-
-    public IReadOnlyList<string>? Types { get; init; }
-
-    public IReadOnlyList<string>? Extensions { get; init; }
-
-    public long? MinSize { get; init; }
-
-    public long? MaxSize { get; init; }
-
-    public DateTimeOffset? From { get; init; }
-
-    public DateTimeOffset? To { get; init; }
-
-    public long? FolderId { get; init; }
-
-    public bool Favorites { get; init; }
 
     internal static SearchProfileAnswer Of(SearchProfile profile) => new()
     {
@@ -153,13 +133,3 @@ public sealed record SearchProfileAnswer
 /// <summary>Searches that one keeps.</summary>
 /// <param name="Profiles">By name.</param>
 public sealed record SearchProfileList(IReadOnlyList<SearchProfileAnswer> Profiles);
-
-/// <summary>Something that was found.</summary>
-/// <param name="Node">The file or folder.</param>
-/// <param name="Path">Where it is, from the top, such as /Documents/2026/report.pdf.</param>
-public sealed record SearchHitAnswer(NodeAnswer Node, string Path);
-
-/// <summary>A part of what was found.</summary>
-/// <param name="Hits">In the order that was asked for.</param>
-/// <param name="Next">The cursor of the next part; left out: this was the last.</param>
-public sealed record SearchAnswer(IReadOnlyList<SearchHitAnswer> Hits, string? Next);

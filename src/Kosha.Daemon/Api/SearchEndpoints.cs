@@ -1,4 +1,5 @@
 using Kosha.Storage.Search;
+using Kosha.Storage.Tree;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Kosha.Daemon.Api;
@@ -7,7 +8,7 @@ namespace Kosha.Daemon.Api;
 /// <c>/api/search</c>: files and folders by name and what else is known of them; <c>/api/search-profiles</c>: searches
 /// that one keeps. Whoever has an app password searches; what is kept belongs to the account.
 /// </summary>
-internal sealed class SearchEndpoints(NodeSearch search, SearchProfileTable profiles)
+internal sealed class SearchEndpoints(NodeTree tree, SearchProfileTable profiles)
 {
     private const string Route = ApiErrors.Path + "/search";
     private const string ProfileRoute = ApiErrors.Path + "/search-profiles";
@@ -24,7 +25,7 @@ internal sealed class SearchEndpoints(NodeSearch search, SearchProfileTable prof
         var group = routes.MapGroup("").WithTags("Search").For(ApiAccess.Account)
             .ProducesProblem(400).ProducesProblem(401).ProducesProblem(403).ProducesProblem(429).ProducesProblem(503);
         group.MapGet(Route, self.FindAsync).WithSummary("Finds files and folders by their names").For(ApiAccess.Files)
-            .Produces<SearchAnswer>();
+            .Produces<FoundList>().WithAnswerExample(200, NodeExamples.Found);
         group.MapGet(ProfileRoute, (Delegate)self.ListAsync).WithSummary("Searches that one keeps")
             .Produces<SearchProfileList>();
         group.MapPost(ProfileRoute, self.AddAsync).WithSummary("Keeps a search").WithRequestExample(Example)
@@ -36,7 +37,7 @@ internal sealed class SearchEndpoints(NodeSearch search, SearchProfileTable prof
         group.MapDelete(ProfileRoute + "/{id:long}", self.DeleteAsync).WithSummary("Keeps a search no more")
             .Produces(204).ProducesProblem(404);
         group.MapGet(ProfileRoute + "/{id:long}/hits", self.RunAsync).WithSummary("What a kept search finds now")
-            .Produces<SearchAnswer>().ProducesProblem(404);
+            .Produces<FoundList>().WithAnswerExample(200, NodeExamples.Found).ProducesProblem(404);
     }
 
     private Task<IResult> FindAsync(
@@ -52,11 +53,10 @@ internal sealed class SearchEndpoints(NodeSearch search, SearchProfileTable prof
     private async Task<IResult> AnswerAsync(NodeQuery query, SearchPageRequest page, HttpContext http)
     {
         var order = RequestValues.Choice(page.Order, "order", SearchOrder.Relevance);
-        var limit = PageCursor.Limit(page.Limit, NodeSearch.MaxHits);
+        var limit = PageCursor.Limit(page.Limit, NodeTree.MaxHits);
         var after = SearchFilters.ReadCursor(page.Cursor, query, order);
-        var found = await search.FindAsync(ApiCaller.Of(http), query, order, after, limit, http.RequestAborted);
-        return Results.Ok(new SearchAnswer(
-            [.. found.Hits.Select(hit => new SearchHitAnswer(new NodeAnswer(hit.Node), hit.Path.ToString()))],
+        var found = await tree.SearchAsync(ApiCaller.Of(http), query, order, after, limit, http.RequestAborted);
+        return Results.Ok(new FoundList([.. found.Hits.Select(hit => new FoundNodeAnswer(hit))],
             SearchFilters.FormatCursor(found.Next, query, order)));
     }
 

@@ -31,6 +31,18 @@ public sealed record TrashedAnswer
 /// <param name="Next">The cursor of the next page; left out on the last one.</param>
 public sealed record TrashList(IReadOnlyList<TrashedAnswer> Items, string? Next);
 
+/// <summary>How much is in the trash, with whatever is in its folders.</summary>
+public sealed record TrashSizeAnswer
+{
+    public required long Files { get; init; }
+
+    [Description("Their sizes, together. Versions of these files are in the versionBytes of GET /api/usage.")]
+    public required long Bytes { get; init; }
+
+    [Description("True: the trash holds so much that not all was counted, and there is more.")]
+    public required bool IsMore { get; init; }
+}
+
 /// <summary>What becomes of something in the trash whose name is taken where it comes to.</summary>
 public enum RestoreConflict
 {

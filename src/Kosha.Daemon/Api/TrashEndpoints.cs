@@ -26,6 +26,9 @@ internal sealed class TrashEndpoints(NodeTree tree, Database database, TimeProvi
             .ProducesProblem(401).ProducesProblem(429).ProducesProblem(503);
         group.MapGet("", self.ListAsync).WithSummary("What is in the trash, what came last first")
             .Produces<TrashList>().ProducesProblem(400);
+        group.MapGet("size", (Delegate)self.SizeAsync)
+            .WithSummary("How much is in the trash; at most 100,000 files and folders are counted")
+            .Produces<TrashSizeAnswer>();
         group.MapPost("restore", self.RestoreAsync)
             .WithSummary("Puts things back to where they stood, or into a folder")
             .Produces<RestoredList>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(409)
@@ -75,6 +78,12 @@ internal sealed class TrashEndpoints(NodeTree tree, Database database, TimeProvi
         KeptUntil = node.KeptUntil,
         OriginalFolder = node.OriginalFolder is { } folder ? "/" + folder : null,
     };
+
+    private async Task<IResult> SizeAsync(HttpContext http)
+    {
+        var size = await tree.TrashSizeAsync(ApiCaller.Of(http), NodeTree.MaxMeasured, http.RequestAborted);
+        return Results.Ok(new TrashSizeAnswer { Files = size.Files, Bytes = size.Bytes, IsMore = size.IsMore });
+    }
 
     private async Task<IResult> RestoreAsync([FromBody] RestoreTrash body, HttpContext http)
     {

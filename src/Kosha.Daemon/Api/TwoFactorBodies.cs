@@ -14,16 +14,6 @@ public sealed record ConfirmTwoFactor
     public required string Code { get; init; }
 }
 
-/// <summary>For the codes themselves the password is not enough.</summary>
-public sealed record ConfirmByCode
-{
-    [Description("The account's own.")]
-    public required string Password { get; init; }
-
-    [Description("Six digits of the authenticator, or a recovery code.")]
-    public required string Code { get; init; }
-}
-
 /// <summary>Codes that each open once where the authenticator is lost. Shown this once.</summary>
 /// <param name="RecoveryCodes">Ten.</param>
 public sealed record RecoveryCodeList(IReadOnlyList<string> RecoveryCodes);

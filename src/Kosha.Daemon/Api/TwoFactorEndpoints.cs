@@ -16,7 +16,7 @@ internal sealed class TwoFactorEndpoints(
         var group = routes.MapGroup(Route).WithTags("Two-factor sign-in").For(ApiAccess.Account)
             .ProducesProblem(400).ProducesProblem(401).ProducesProblem(403).ProducesProblem(429).ProducesProblem(503);
         group.MapPost("", self.BeginAsync).WithSummary("Gives a secret for an authenticator; nothing changes yet")
-            .Produces<TwoFactorAnswer>().ProducesProblem(409).WithRequestExample(AccountExamples.ConfirmByPassword)
+            .Produces<TwoFactorAnswer>().ProducesProblem(409).WithRequestExample(AccountExamples.Confirmation)
             .WithAnswerExample(200, AccountExamples.TwoFactor);
         group.MapPost("confirm", self.ConfirmAsync)
             .WithSummary("Switches it on by a first code; all other sessions end, and devices need app passwords")
@@ -24,13 +24,13 @@ internal sealed class TwoFactorEndpoints(
             .WithRequestExample(AccountExamples.ConfirmTwoFactor)
             .WithAnswerExample(200, AccountExamples.RecoveryCodes);
         group.MapPost("recovery-codes", self.RenewCodesAsync).WithSummary("Ten new recovery codes; the old ones end")
-            .Produces<RecoveryCodeList>().ProducesProblem(404).WithRequestExample(AccountExamples.ConfirmByCode)
+            .Produces<RecoveryCodeList>().ProducesProblem(404).WithRequestExample(AccountExamples.Confirmation)
             .WithAnswerExample(200, AccountExamples.RecoveryCodes);
-        group.MapDelete("", self.EndAsync).WithSummary("Switches it off").Produces(204).ProducesProblem(404)
-            .WithRequestExample(AccountExamples.ConfirmByCode);
+        group.MapDelete("", self.EndAsync).WithSummary("Switches it off; all other sessions end").Produces(204)
+            .ProducesProblem(404).WithRequestExample(AccountExamples.Confirmation);
     }
 
-    private async Task<IResult> BeginAsync(ConfirmByPassword body, HttpContext http)
+    private async Task<IResult> BeginAsync(Confirmation body, HttpContext http)
     {
         if (await own.RefusalAsync(http, body.Password) is { } refusal)
             return refusal;
@@ -46,18 +46,15 @@ internal sealed class TwoFactorEndpoints(
         return refusal ?? Results.Ok(new RecoveryCodeList(recovery));
     }
 
-    private async Task<IResult> RenewCodesAsync(ConfirmByCode body, HttpContext http) =>
-        await RefusalAsync(body, http)
+    private async Task<IResult> RenewCodesAsync(Confirmation body, HttpContext http) =>
+        await own.RefusalAsync(http, body)
         ?? Results.Ok(new RecoveryCodeList(await codes.RenewCodesAsync(ApiCaller.Of(http), http.RequestAborted)));
 
-    private async Task<IResult> EndAsync([FromBody] ConfirmByCode body, HttpContext http)
+    private async Task<IResult> EndAsync([FromBody] Confirmation body, HttpContext http)
     {
-        if (await RefusalAsync(body, http) is { } refusal)
+        if (await own.RefusalAsync(http, body) is { } refusal)
             return refusal;
         await table.EndAsync(ApiCaller.Of(http), http.RequestAborted);
         return Results.NoContent();
     }
-
-    private async Task<IResult?> RefusalAsync(ConfirmByCode body, HttpContext http) =>
-        await own.RefusalAsync(http, body.Password) ?? await own.CodeRefusalAsync(http, body.Code);
 }

@@ -26,11 +26,12 @@ internal sealed record SignInResult(Caller? Caller, TimeSpan? RetryAfter = null,
 /// <summary>
 /// Verifies a name and a password or app password. Failures are counted for each client address, and for each name at
 /// an address; beyond the limit nothing is verified until the window has passed. A credential that is remembered is
-/// outside all limits. With two-factor sign-in the account's own password is no credential for Basic.
+/// outside all limits, as good or, by Basic, as wrong: the same wrong one counts once in a window. With two-factor
+/// sign-in the account's own password is no credential for Basic.
 /// </summary>
 internal sealed class SignIn(
-    UserTable users, AppPasswordTable appPasswords, SignInFailures failures, CredentialCache cache, SecondFactor codes)
-    : IDisposable
+    UserTable users, AppPasswordTable appPasswords, SignInFailures failures, CredentialCache cache,
+    RefusedCredentials refused, SecondFactor codes) : IDisposable
 {
     public const int FailuresByNameAndAddress = 10;
     public const int FailuresByAddress = 100;
@@ -79,7 +80,7 @@ internal sealed class SignIn(
     {
         try
         {
-            var result = await VerifyAsync(credential, address, CancellationToken.None);
+            var result = await VerifyAsync(key, credential, address, CancellationToken.None);
             if (result.Caller is { } verified)
                 cache.Remember(key, verified);
             return result;
@@ -90,7 +91,8 @@ internal sealed class SignIn(
         }
     }
 
-    private async Task<SignInResult> VerifyAsync(BasicCredential credential, string address, CancellationToken ct)
+    private async Task<SignInResult> VerifyAsync(
+        string key, BasicCredential credential, string address, CancellationToken ct)
     {
         // Nobody guesses 100 bits, so app passwords need neither a limit nor a slow hash.
         if (AppPasswordSecret.Hash(credential.Password) is { } hash
@@ -99,7 +101,15 @@ internal sealed class SignIn(
             await appPasswords.TouchAsync(caller.AppPasswordId!.Value, ct);
             return new(caller);
         }
-        return await VerifyAccountAsync(credential, address, ct);
+        // What asks the database is the same for a name of nobody.
+        var stored = await users.FindPasswordAsync(credential.Name, ct);
+        var tried = RefusedCredential.Of(key, address, stored);
+        if (refused.Has(tried))
+            return SignInResult.Refused;
+        var result = await VerifyAccountAsync(stored, credential, address, ct);
+        if (result is { Caller: null, RetryAfter: null })
+            refused.Remember(tried);
+        return result;
     }
 
     /// <summary>
@@ -165,9 +175,12 @@ internal sealed class SignIn(
 
     /// <summary>Verifies the account's own password alone, and remembers nothing.</summary>
     public async Task<SignInResult> VerifyAccountAsync(
-        BasicCredential credential, string address, CancellationToken ct)
+        BasicCredential credential, string address, CancellationToken ct) =>
+        await VerifyAccountAsync(await users.FindPasswordAsync(credential.Name, ct), credential, address, ct);
+
+    private async Task<SignInResult> VerifyAccountAsync(
+        StoredPassword? stored, BasicCredential credential, string address, CancellationToken ct)
     {
-        var stored = await users.FindPasswordAsync(credential.Name, ct);
         string[] subjects = [SubjectOf(stored, credential.Name, address), address];
         // Before the queue, so that a client over its limit keeps nobody waiting.
         if (await failures.WaitAsync(subjects, Limits, ct) is { } wait)

@@ -14,8 +14,9 @@ internal static class PlanCommands
         (PlanLimit.MaxBytes, "--max-bytes", "Bytes of files, trash and versions together, such as 500G."),
         (PlanLimit.MaxNodes, "--max-nodes", "Files and folders."),
         (PlanLimit.MaxFileBytes, "--max-file-bytes", "Bytes of one file."),
-        (PlanLimit.TrashDays, "--trash-days", "Days that the trash is kept; 30 for a new plan."),
-        (PlanLimit.VersionDays, "--version-days", "Days that versions are kept; 30 for a new plan, 0: none are."),
+        (PlanLimit.TrashDays, "--trash-days", "Days that the trash is kept, at most 36500; 30 for a new plan."),
+        (PlanLimit.VersionDays, "--version-days",
+            "Days that versions are kept, at most 36500; 30 for a new plan, 0: none are."),
         (PlanLimit.MaxOpenUploads, "--max-open-uploads",
             "Uploads under way at once; 'unlimited': as the daemon's setting says."),
     ];

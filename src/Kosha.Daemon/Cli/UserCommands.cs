@@ -82,7 +82,8 @@ internal static class UserCommands
             return line.RunAsync("kosha user passwd", ReadPasswordHash, async (installation, hash, ct) =>
             {
                 await installation.Users.SetPasswordAsync(username, hash, ct);
-                FirstAdministrator.ForgetPassword(installation.Folder, username);
+                if (FirstAdministrator.ForgetPassword(installation.Folder, username) is { } left)
+                    await Console.Error.WriteLineAsync(left);
             });
         });
         return command;

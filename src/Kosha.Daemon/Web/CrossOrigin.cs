@@ -15,7 +15,7 @@ namespace Kosha.Daemon.Web;
 /// </summary>
 internal static class CrossOrigin
 {
-    private const string ApiMethods = "GET, POST, PATCH, DELETE";
+    private const string ApiMethods = "GET, POST, PUT, PATCH, DELETE";
 
     private const string RequestMethod = "Access-Control-Request-Method";
 

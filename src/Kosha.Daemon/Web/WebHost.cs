@@ -98,6 +98,7 @@ internal static class WebHost
         services.AddSingleton<SessionTable>();
         services.AddSingleton<SignInFailures>();
         services.AddSingleton<CredentialCache>();
+        services.AddSingleton<RefusedCredentials>();
         services.AddSingleton<SignIn>();
         services.AddSingleton<UsageTable>();
         services.AddSingleton<PlanTable>();

@@ -59,13 +59,8 @@ public sealed class AppPasswordTable(Database database)
 
     public const int MaxPerUser = 100;
 
-    private const string SqlUserId = """
-        select id from users
-        where (lower(username) = lower(@user) or lower(email) = lower(@user)) and deleting_at is null
-        """;
-
     /// <summary>Whoever adds waits for others who do, so that the count holds.</summary>
-    private const string SqlLockUser = $"{SqlUserId} for no key update";
+    private const string SqlLockUser = $"{UserTable.SqlFindId} for no key update of u";
 
     private const string SqlLockCaller = $"select u.id from users u where {Caller.Holds} for no key update of u";
 
@@ -89,7 +84,7 @@ public sealed class AppPasswordTable(Database database)
         return database.WriteAsync(async transaction =>
         {
             var userId = await transaction.Connection!.ExecuteScalarAsync<long?>(
-                new(SqlLockUser, new { user }, transaction, cancellationToken: ct)) ?? throw NoUser(user);
+                new(SqlLockUser, new { name = user }, transaction, cancellationToken: ct)) ?? throw NoUser(user);
             return await AddAsync(transaction, userId, wish, ct);
         }, ct);
     }
@@ -163,7 +158,8 @@ public sealed class AppPasswordTable(Database database)
         {
             user = UserTable.Normalize(user);
             var userId = await connection.ExecuteScalarAsync<long?>(
-                new CommandDefinition(SqlUserId, new { user }, cancellationToken: ct)) ?? throw NoUser(user);
+                    new CommandDefinition(UserTable.SqlFindId, new { name = user }, cancellationToken: ct))
+                ?? throw NoUser(user);
             return [.. await connection.QueryAsync<AppPasswordRow>(
                 new CommandDefinition(SqlList, new { userId }, cancellationToken: ct))];
         }, ct);
@@ -206,7 +202,8 @@ public sealed class AppPasswordTable(Database database)
     private static async Task RevokeAsync(NpgsqlTransaction transaction, string user, string idOrLabel)
     {
         var connection = transaction.Connection!;
-        var userId = await connection.ExecuteScalarAsync<long?>(SqlUserId, new { user }, transaction)
+        var userId = await connection.ExecuteScalarAsync<long?>(
+            UserTable.SqlFindId, new { name = user }, transaction)
             ?? throw NoUser(user);
         var removed = long.TryParse(idOrLabel, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
             ? await connection.ExecuteAsync(SqlRevokeById, new { userId, id }, transaction) : 0;
@@ -232,12 +229,11 @@ public sealed class AppPasswordTable(Database database)
         throw new StorageException(StorageFault.NotFound, "There is no such app password.");
     }, ct);
 
-    private const string SqlFind = """
+    private const string SqlFind = $"""
         select u.id as user_id, u.credential_stamp, a.id as app_password_id, replace(a.redirect, '-', '') as redirect,
                null::bigint as session_id, a.folder_id as root_id, a.is_read_only
         from app_passwords a join users u on u.id = a.user_id
-        where a.secret_hash = @secretHash and u.disabled_at is null
-          and (lower(u.username) = lower(@name) or lower(u.email) = lower(@name))
+        where a.secret_hash = @secretHash and u.disabled_at is null and {UserTable.IsNamed}
         """;
 
     /// <summary>Who owns this secret, if that is the user of this name or email and not disabled; else null.</summary>

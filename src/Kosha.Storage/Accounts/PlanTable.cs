@@ -73,6 +73,14 @@ public sealed class PlanTable(Database database)
     /// <summary>Letters of a name.</summary>
     public const int MaxNameLength = 80;
 
+    /// <summary>The largest number that a limit can be; whoever wants more wants no limit.</summary>
+    public static long Most(PlanLimit limit) => limit switch
+    {
+        PlanLimit.MaxBytes or PlanLimit.MaxFileBytes => 1L << 60,
+        PlanLimit.TrashDays or PlanLimit.VersionDays => 36_500,
+        _ => 1_000_000_000,
+    };
+
     /// <summary>Of a new plan, where nobody says otherwise.</summary>
     private const int UsualDays = 30;
 
@@ -184,10 +192,9 @@ public sealed class PlanTable(Database database)
         foreach (var limit in Enum.GetValues<PlanLimit>())
         {
             var value = limits.GetValueOrDefault(limit);
-            var isInt = limit is PlanLimit.TrashDays or PlanLimit.VersionDays or PlanLimit.MaxOpenUploads;
-            if (value < 0 || (isInt && value > int.MaxValue))
+            if (value < 0 || value > Most(limit))
                 throw new StorageException(StorageFault.InvalidValue,
-                    $"{limit} is a number from 0 to {(isInt ? int.MaxValue : long.MaxValue)}.");
+                    $"{limit} is a number from 0 to {Most(limit)}, or unlimited.");
             parameters.Add(limit.ToString(), value, DbType.Int64);
         }
         return parameters;

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Dapper;
+using Npgsql;
 
 namespace Kosha.Storage.Accounts;
 
@@ -163,6 +164,25 @@ public sealed class SessionTable(Database database)
     {
         if (await ChangeAsync(SqlEndOthers, caller, ct) == 0)
             await IdentityAsync(caller, ct);
+    }
+
+    private const string SqlKeep = """
+        update sessions set credential_stamp = @stamp where id = @SessionId and user_id = @UserId
+        """;
+
+    private const string SqlEndBeside =
+        "delete from sessions where user_id = @UserId and id is distinct from @SessionId";
+
+    /// <summary>
+    /// Part of the transaction that gives the caller's account a new stamp: of its sessions the caller's own lives on.
+    /// </summary>
+    internal static async Task KeepAloneAsync(
+        NpgsqlTransaction transaction, Caller caller, Guid stamp, CancellationToken ct)
+    {
+        var connection = transaction.Connection!;
+        var parameters = new { caller.UserId, caller.SessionId, stamp };
+        await connection.ExecuteAsync(new(SqlKeep, parameters, transaction, cancellationToken: ct));
+        await connection.ExecuteAsync(new(SqlEndBeside, parameters, transaction, cancellationToken: ct));
     }
 
     private Task<int> ChangeAsync(string sql, object parameters, CancellationToken ct) =>

@@ -53,10 +53,12 @@ public sealed class SignInFailures(Database database)
     }, ct);
 
     private const string SqlCountAttempt = """
-        insert into sign_in_failures as f (subject, failures, window_start) values (@subject, 1, now())
+        insert into sign_in_failures as f (subject, failures, window_start)
+        values (@subject, 1, now() + @period - @Window)
         on conflict (subject) do update set
             failures = case when f.window_start > now() - @Window then least(f.failures, @limit) + 1 else 1 end,
-            window_start = case when f.window_start > now() - @Window then f.window_start else now() end
+            window_start = case when f.window_start > now() - @Window then f.window_start
+                else now() + @period - @Window end
         returning case when f.failures > @limit
             then ceil(extract(epoch from f.window_start + @Window - now()))::int end
         """;
@@ -65,12 +67,19 @@ public sealed class SignInFailures(Database database)
     /// Counts an attempt, good or not, in the same moment in which it looks at the limit. Null: it is within it; else
     /// how long to wait until the next one.
     /// </summary>
-    public Task<TimeSpan?> CountAttemptAsync(string subject, int limit, CancellationToken ct) =>
+    /// <param name="subject">Whose attempts.</param>
+    /// <param name="limit">How many.</param>
+    /// <param name="period">
+    /// In which time, from the first on; at least <see cref="Window"/>. A longer one is kept as a window that begins as
+    /// much later.
+    /// </param>
+    /// <param name="ct">Ends it.</param>
+    public Task<TimeSpan?> CountAttemptAsync(string subject, int limit, TimeSpan period, CancellationToken ct) =>
         database.WriteAsync(async transaction =>
         {
             var connection = transaction.Connection!;
             var seconds = await connection.ExecuteScalarAsync<int?>(
-                new(SqlCountAttempt, new { subject, limit, Window }, transaction, cancellationToken: ct));
+                new(SqlCountAttempt, new { subject, limit, period, Window }, transaction, cancellationToken: ct));
             await connection.ExecuteAsync(
                 new(SqlCleanUp, new { Window, CleanupBatch }, transaction, cancellationToken: ct));
             return seconds is { } s ? TimeSpan.FromSeconds(Math.Max(1, s)) : (TimeSpan?)null;

@@ -145,22 +145,35 @@ public sealed class TwoFactorTable(Database database)
 
     private const string SqlEnd = $"delete from two_factors t using users u where t.user_id = u.id and {Caller.Holds}";
 
-    /// <summary>From here on the password is enough. Fault: NotFound (it was never begun).</summary>
-    public async Task EndAsync(Caller caller, CancellationToken ct)
+    /// <summary>
+    /// From here on the password is enough. All other sessions end. Faults: NotFound (it was never begun),
+    /// CredentialRevoked.
+    /// </summary>
+    public Task EndAsync(Caller caller, CancellationToken ct) => database.WriteAsync(async transaction =>
     {
-        if (!await ChangeAsync(SqlEnd, caller, ct))
+        if (await transaction.Connection!.ExecuteAsync(
+            new(SqlEnd, caller, transaction, cancellationToken: ct)) == 0)
             throw NotBegun();
-    }
+        await UserTable.RenewStampAsync(transaction, caller, ct);
+    }, ct);
 
-    private const string SqlEndByName = """
-        delete from two_factors t using users u
-        where t.user_id = u.id and (lower(u.username) = lower(@name) or lower(u.email) = lower(@name))
+    private const string SqlEndNamed = $"""
+        delete from two_factors t using users u where t.user_id = u.id and {UserTable.IsNamed} returning t.user_id
         """;
 
-    /// <summary>For an operator whose user has lost the device. False: it was not on, or there is no such user.
+    /// <summary>
+    /// For an operator whose user has lost the device; all sessions end. False: it was not on, or there is no such
+    /// user.
     /// </summary>
-    public Task<bool> EndAsync(string name, CancellationToken ct) =>
-        ChangeAsync(SqlEndByName, new { name = UserTable.Normalize(name) }, ct);
+    public Task<bool> EndAsync(string name, CancellationToken ct) => database.WriteAsync(async transaction =>
+    {
+        var parameters = new { name = UserTable.Normalize(name) };
+        if (await transaction.Connection!.ExecuteScalarAsync<long?>(
+            new(SqlEndNamed, parameters, transaction, cancellationToken: ct)) is not { } userId)
+            return false;
+        await UserTable.EndCredentialsAsync(transaction, userId, ct);
+        return true;
+    }, ct);
 
     private async Task<bool> ChangeAsync(string sql, object parameters, CancellationToken ct) =>
         await database.WriteAsync(transaction => transaction.Connection!.ExecuteAsync(

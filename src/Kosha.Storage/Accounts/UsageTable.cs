@@ -1,4 +1,5 @@
 using Dapper;
+using Kosha.Storage.Tree;
 using Npgsql;
 
 namespace Kosha.Storage.Accounts;
@@ -156,9 +157,6 @@ public sealed class UsageTable(Database database)
     internal Task<List<long>> UsersAsync(CancellationToken ct) => database.ReadAsync(async connection =>
         (await connection.QueryAsync<long>(new(SqlUsers, cancellationToken: ct))).AsList(), ct);
 
-    /// <summary>A statement of its own: the sum must be taken after the user's last write has ended.</summary>
-    private const string SqlKeepWritersAway = "select pg_advisory_xact_lock(@userId)";
-
     private const string SqlCorrect = """
         update usage g set bytes = s.bytes + v.bytes, nodes = s.nodes, reserved_bytes = r.bytes
         from (
@@ -178,7 +176,9 @@ public sealed class UsageTable(Database database)
         database.WriteAsync(async transaction =>
         {
             var connection = transaction.Connection!;
-            await connection.ExecuteAsync(new(SqlKeepWritersAway, new { userId }, transaction, cancellationToken: ct));
+            // The sum must be taken after the user's last write has ended.
+            await connection.ExecuteAsync(
+                new(NodeTree.SqlHoldAlone, new { userId }, transaction, cancellationToken: ct));
             return (await connection.QueryAsync<string>(
                 new(SqlCorrect, new { userId }, transaction, commandTimeout: 0, cancellationToken: ct))).AsList();
         }, ct);

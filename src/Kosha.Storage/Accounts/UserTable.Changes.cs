@@ -84,10 +84,8 @@ public sealed partial class UserTable
             throw new StorageException(StorageFault.NotFound, "There is no such user.");
     }
 
-    private const string SqlFindId = """
-        select id from users
-        where (lower(username) = lower(@name) or lower(email) = lower(@name)) and deleting_at is null
-        """;
+    /// <summary>Who is being deleted has no name any more for what is made anew.</summary>
+    internal const string SqlFindId = $"select u.id from users u where {IsNamed} and u.deleting_at is null";
 
     /// <summary>The user of this name or email who is not being deleted. Fault: NotFound.</summary>
     public async Task<long> IdAsync(string name, CancellationToken ct) =>
@@ -95,9 +93,8 @@ public sealed partial class UserTable
             new(SqlFindId, new { name = Normalize(name) }, cancellationToken: ct)), ct)
         ?? throw NoUser(name);
 
-    private const string SqlPage = """
-        select u.id, u.username, u.email, u.is_admin, p.name as plan, g.bytes as used_bytes, g.nodes as used_nodes,
-               u.disabled_at, u.deleting_at, u.created_at
+    private const string SqlPage = $"""
+        select {Columns}
         from (select * from users where id > @after order by id limit @limit) u
         cross join lateral (select p.name from plans p where p.id = u.plan_id limit 1) p
         cross join lateral (select g.bytes, g.nodes from usage g where g.user_id = u.id limit 1) g
@@ -109,9 +106,8 @@ public sealed partial class UserTable
         database.ReadAsync<IReadOnlyList<UserRow>>(async connection => (await connection.QueryAsync<UserRow>(
             new(SqlPage, new { after, limit }, cancellationToken: ct))).AsList(), ct);
 
-    private const string SqlOne = """
-        select u.id, u.username, u.email, u.is_admin, p.name as plan, g.bytes as used_bytes, g.nodes as used_nodes,
-               u.disabled_at, u.deleting_at, u.created_at
+    private const string SqlOne = $"""
+        select {Columns}
         from users u join plans p on p.id = u.plan_id join usage g on g.user_id = u.id where u.id = @id
         """;
 

@@ -33,12 +33,11 @@ public sealed partial class UserTable
         database.ReadAsync(async connection => (await connection.QueryAsync<long>(
             new(SqlDeleting, new { after, limit }, cancellationToken: ct))).AsList(), ct);
 
-    /// <summary>What else names the user ends with a row of these.</summary>
+    /// <summary>What else names the user goes with these, or with the user by its foreign key.</summary>
     private const string SqlRemove = """
         delete from sessions where user_id = @userId;
         delete from app_passwords where user_id = @userId;
         delete from two_factors where user_id = @userId;
-        delete from search_profiles where user_id = @userId;
         delete from usage where user_id = @userId;
         delete from users where id = @userId and deleting_at is not null;
         """;

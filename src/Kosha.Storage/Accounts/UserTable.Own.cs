@@ -57,13 +57,6 @@ public sealed partial class UserTable
         update users u set credential_stamp = gen_random_uuid() where {Caller.Holds} returning u.credential_stamp
         """;
 
-    private const string SqlKeepSession = """
-        update sessions set credential_stamp = @stamp where id = @SessionId and user_id = @UserId
-        """;
-
-    private const string SqlEndOtherSessions =
-        "delete from sessions where user_id = @UserId and id is distinct from @SessionId";
-
     /// <summary>
     /// Ends every credential of the caller's account but app passwords and the session that asks for it, on every
     /// daemon.
@@ -71,14 +64,18 @@ public sealed partial class UserTable
     internal static async Task<Caller> RenewStampAsync(
         NpgsqlTransaction transaction, Caller caller, CancellationToken ct)
     {
-        var connection = transaction.Connection!;
-        var stamp = await connection.ExecuteScalarAsync<Guid?>(
+        var stamp = await transaction.Connection!.ExecuteScalarAsync<Guid?>(
             new(SqlRenewStamp, caller, transaction, cancellationToken: ct)) ?? throw Caller.Revoked();
-        var parameters = new { caller.UserId, caller.SessionId, stamp };
-        await connection.ExecuteAsync(new(SqlKeepSession, parameters, transaction, cancellationToken: ct));
-        await connection.ExecuteAsync(new(SqlEndOtherSessions, parameters, transaction, cancellationToken: ct));
+        await SessionTable.KeepAloneAsync(transaction, caller, stamp, ct);
         return caller with { CredentialStamp = stamp };
     }
+
+    private const string SqlEndCredentials = "update users set credential_stamp = gen_random_uuid() where id = @userId";
+
+    /// <summary>The same for an operator, who has no session to keep.</summary>
+    internal static Task EndCredentialsAsync(NpgsqlTransaction transaction, long userId, CancellationToken ct) =>
+        transaction.Connection!.ExecuteAsync(
+            new(SqlEndCredentials, new { userId }, transaction, cancellationToken: ct));
 
     private const string SqlEmailTaken = """
         select exists (select from users where lower(email) = lower(@email) and id <> @UserId)
@@ -86,9 +83,13 @@ public sealed partial class UserTable
 
     private const string SqlSetEmail = $"update users u set email = @email where {Caller.Holds}";
 
-    /// <summary>By which the caller may sign in, too; null: by the username alone.</summary>
+    /// <summary>
+    /// By which the caller may sign in, too; null: by the username alone. Like a new password it ends every session but
+    /// the caller's own; app passwords stay.
+    /// </summary>
+    /// <returns>The same caller, whose credential holds again.</returns>
     /// <exception cref="StorageException">InvalidValue, AlreadyExists, CredentialRevoked.</exception>
-    public Task SetEmailAsync(Caller caller, string? email, CancellationToken ct)
+    public Task<Caller> SetEmailAsync(Caller caller, string? email, CancellationToken ct)
     {
         email = email is null ? null : Normalize(email);
         if (email is not null)
@@ -103,6 +104,7 @@ public sealed partial class UserTable
             if (await connection.ExecuteAsync(
                 new(SqlSetEmail, parameters, transaction, cancellationToken: ct)) == 0)
                 throw Caller.Revoked();
+            return await RenewStampAsync(transaction, caller, ct);
         }, ct);
     }
 }

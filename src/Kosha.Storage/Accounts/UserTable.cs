@@ -53,6 +53,9 @@ public sealed record NewUser(string Username, string PasswordHash)
 
     /// <summary>SHA-256 of the secret of the invite that is used up, whose plan counts; null: none.</summary>
     public byte[]? InviteHash { get; init; }
+
+    /// <summary>Refused where so many accounts are younger than a day, at least 1; null: no limit.</summary>
+    public int? MostPerDay { get; init; }
 }
 
 /// <summary>
@@ -67,7 +70,8 @@ public sealed partial class UserTable(Database database)
     private const string SqlTaken = """
         select case when lower(username) = lower(@Username) then 'name' else 'email' end
         from users where lower(username) = lower(@Username) or lower(email) = lower(@Email)
-        limit 1
+        -- Whoever tries emails with a name that is taken learns nothing of them.
+        order by lower(username) = lower(@Username) desc limit 1
         """;
 
     private const string SqlAdd = """
@@ -80,7 +84,9 @@ public sealed partial class UserTable(Database database)
 
     /// <summary>Makes the user, the usage row and the root folder, all or nothing.</summary>
     /// <returns>The user's id.</returns>
-    /// <exception cref="StorageException">InvalidValue, AlreadyExists, NotAllowed (the invite).</exception>
+    /// <exception cref="StorageException">
+    /// InvalidValue, AlreadyExists, NotAllowed (the invite), LimitReached (today's).
+    /// </exception>
     public Task<long> AddAsync(NewUser user, CancellationToken ct)
     {
         user = user with
@@ -94,7 +100,9 @@ public sealed partial class UserTable(Database database)
         return database.WriteAsync(async transaction =>
         {
             var connection = transaction.Connection!;
-            // First, so that without it nobody learns which names there are.
+            // First, so that without these nobody learns which names there are.
+            if (user.MostPerDay is { } most)
+                await RequireRoomAsync(transaction, most, ct);
             if (user.InviteHash is { } invite)
                 user = user with { Plan = await InviteTable.UseAsync(transaction, invite, ct) };
             if (await connection.ExecuteScalarAsync<string?>(SqlTaken, user, transaction) is { } taken)
@@ -161,9 +169,17 @@ public sealed partial class UserTable(Database database)
     public Task<bool> AnyAsync(CancellationToken ct) => database.ReadAsync(connection =>
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(SqlAny, cancellationToken: ct)), ct);
 
-    private const string SqlList = """
-        select u.id, u.username, u.email, u.is_admin, p.name as plan, g.bytes as used_bytes, g.nodes as used_nodes,
-               u.disabled_at, u.deleting_at, u.created_at
+    /// <summary>On a row u of <c>users</c>: whether @name is its name or email.</summary>
+    internal const string IsNamed = "(lower(u.username) = lower(@name) or lower(u.email) = lower(@name))";
+
+    /// <summary>Columns of a <see cref="UserRow"/>, for a user u, the plan p and the usage g.</summary>
+    private const string Columns = """
+        u.id, u.username, u.email, u.is_admin, p.name as plan, g.bytes as used_bytes, g.nodes as used_nodes,
+        u.disabled_at, u.deleting_at, u.created_at
+        """;
+
+    private const string SqlList = $"""
+        select {Columns}
         from users u join plans p on p.id = u.plan_id join usage g on g.user_id = u.id
         order by lower(u.username)
         """;
@@ -176,7 +192,7 @@ public sealed partial class UserTable(Database database)
     private const string SqlPassword = $"""
         select u.id as user_id, u.password_hash, u.credential_stamp, {TwoFactorTable.IsOn} as has_two_factor
         from users u
-        where u.disabled_at is null and (lower(u.username) = lower(@name) or lower(u.email) = lower(@name))
+        where u.disabled_at is null and {IsNamed}
         """;
 
     /// <summary>The user of this name or email; null if there is none or it is disabled.</summary>

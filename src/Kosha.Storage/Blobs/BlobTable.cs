@@ -1,4 +1,5 @@
 using Dapper;
+using Kosha.Storage.Accounts;
 
 namespace Kosha.Storage.Blobs;
 
@@ -101,6 +102,33 @@ internal sealed partial class BlobTable(Database database)
         "condemned" => new(row.Id, row.ObjectKey, ClaimKind.Condemned),
         _ => new(row.Id, row.ObjectKey, ClaimKind.Live),
     };
+
+    private const string SqlFindOwn = $"""
+        select b.id, b.state, b.object_key, i.reconciled_epoch >= i.epoch as is_trusted, o.store
+        from users u
+        cross join lateral (
+            select b.id, b.state, b.object_key from blobs b
+            where b.sha256 = @sha256 and b.size = @size and b.state in ('live', 'condemned') limit 1) b
+        cross join lateral (select o.store from blob_objects o where o.key = b.object_key limit 1) o
+        cross join installation i
+        where {Caller.Holds}
+          and (exists (select from file_nodes n where n.blob_id = b.id and n.user_id = u.id offset 0)
+               or exists (select from versions v where v.blob_id = b.id and v.user_id = u.id offset 0))
+        """;
+
+    /// <summary>
+    /// The row of a content that a file of the caller's, in the trash perhaps, has or had; null: there is none. Nobody
+    /// else's counts; and who reaches a folder alone is never told, for the file may lie elsewhere.
+    /// </summary>
+    public async Task<BlobClaim?> FindOwnAsync(
+        Caller caller, BlobId sha256, long size, IBlobStore store, CancellationToken ct)
+    {
+        if (caller.RootId is not null)
+            return null;
+        var row = await database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<Row>(
+            new(SqlFindOwn, caller.With(new { sha256 = sha256.Bytes, size }), cancellationToken: ct)), ct);
+        return row is null ? null : await ClaimOfAsync(row, sha256, store, ct);
+    }
 
     private const string SqlReserveKey = """
         insert into blob_objects (key, store) values (@key, @store) on conflict (key) do nothing returning key

@@ -82,11 +82,6 @@ public sealed record NodeQuery
     private static StorageException Invalid(string message) => new(StorageFault.InvalidValue, message);
 }
 
-/// <summary>A file or folder that was found.</summary>
-/// <param name="Node">As a listing shows it.</param>
-/// <param name="Path">Where it is.</param>
-public sealed record SearchHit(FileNode Node, NodePath Path);
-
 /// <summary>Where a page of hits ended.</summary>
 /// <param name="Rank">Of the last hit, in the order that was asked for.</param>
 /// <param name="NodeId">The last hit.</param>
@@ -95,4 +90,4 @@ public sealed record SearchPosition(long Rank, long NodeId);
 /// <summary>A part of what was found.</summary>
 /// <param name="Hits">In the order that was asked for.</param>
 /// <param name="Next">After which the next page begins; null: this was the last.</param>
-public sealed record SearchPage(IReadOnlyList<SearchHit> Hits, SearchPosition? Next);
+public sealed record SearchPage(IReadOnlyList<FoundNode> Hits, SearchPosition? Next);

@@ -9,8 +9,8 @@ namespace Kosha.Storage.Tree;
 /// </summary>
 public sealed partial class NodeTree
 {
-    /// <summary>A statement of its own; who began to write before the account was disabled ends before it.</summary>
-    private const string SqlHoldAlone = "select pg_advisory_xact_lock(@userId)";
+    /// <summary>A statement of its own: what comes behind it sees what the user's last write has done.</summary>
+    internal const string SqlHoldAlone = "select pg_advisory_xact_lock(@userId)";
 
     private const string SqlMarkMembers = """
         update file_nodes t set parent_id = null, trashed_at = now(), purging_at = now()
@@ -18,13 +18,6 @@ public sealed partial class NodeTree
             select n.id from file_nodes r cross join lateral (
                 select c.id from file_nodes c where c.parent_id = r.id limit @limit) n
             where r.user_id = @userId and r.parent_id is null and r.trashed_at is null))
-        """;
-
-    private const string SqlMarkTrash = """
-        update file_nodes t set purging_at = now()
-        where t.id = any(array(
-            select n.id from file_nodes n
-            where n.user_id = @userId and n.trashed_at is not null and n.purging_at is null limit @limit))
         """;
 
     /// <summary>
@@ -41,7 +34,7 @@ public sealed partial class NodeTree
             var members = await connection.ExecuteAsync(
                 new(SqlMarkMembers, parameters, transaction, commandTimeout: 0, cancellationToken: ct));
             return Math.Max(members, await connection.ExecuteAsync(
-                new(SqlMarkTrash, parameters, transaction, commandTimeout: 0, cancellationToken: ct)));
+                new(SqlMarkAllTrashed, parameters, transaction, commandTimeout: 0, cancellationToken: ct)));
         }, ct);
 
     private const string SqlRemoveRoot = """

@@ -215,7 +215,8 @@ public sealed partial class NodeTree
                 RequireExclusive(batch.Hold, source.Node);
                 if (target.Node is not null)
                     throw AlreadyExists($"{target.Path} exists already.", target.Node);
-                await MoveAsync(batch.Transaction, source, target, overwrite: false, null, conditions, ct);
+                await MoveAsync(
+                    batch.Transaction, [new(source, target)], overwrite: false, null, conditions, ct);
             }
             else
                 source.RequireHttpConditions(conditions);
@@ -239,13 +240,13 @@ public sealed partial class NodeTree
         {
             foreach (var source in batch.Sources)
                 RequireExclusive(batch.Hold, source.Node);
-            return await PlaceAsync(batch, parentId, onConflict, mayStay: true, (from, to) =>
-                MoveAsync(
-                    batch.Transaction, from, to, onConflict == NameConflict.Replace, null, conditions, ct), ct);
+            return await PlaceAsync(batch, parentId, onConflict, mayStay: true, moves => MoveAsync(
+                batch.Transaction, moves, onConflict == NameConflict.Replace, null, conditions, ct), ct);
         }, ct);
 
     /// <summary>
-    /// Copies nodes into a folder, all or none. Faults: as of a move, and QuotaExceeded.
+    /// Copies nodes into a folder, all or none, one after the other: each is made, measured and charged as COPY does
+    /// it, so that at the edge of a plan it frees and keeps the same. Faults: as of a move, and QuotaExceeded.
     /// </summary>
     /// <param name="ids">At most <see cref="MaxBatch"/>; what lies below another of them goes with it.</param>
     /// <returns>What stands in the folder now for each of them.</returns>
@@ -253,10 +254,15 @@ public sealed partial class NodeTree
         Caller caller, IReadOnlyCollection<long> ids, long parentId, NameConflict onConflict,
         WriteConditions conditions, CancellationToken ct) =>
         WriteByIdAsync(caller, ids, parentId, newName: null, conditions, batch =>
-            PlaceAsync(batch, parentId, onConflict, mayStay: false, (from, to) =>
-                CopyAsync(
-                    batch.Transaction, from, to, onConflict == NameConflict.Replace, deep: true, null, conditions, ct),
-                ct), ct);
+            PlaceAsync(batch, parentId, onConflict, mayStay: false, async copies =>
+            {
+                var placed = new Dictionary<long, long>();
+                foreach (var (from, to) in copies)
+                    placed[from.Existing.Id] = await CopyAsync(
+                        batch.Transaction, from, to, onConflict == NameConflict.Replace, deep: true, null, conditions,
+                        ct);
+                return placed;
+            }, ct), ct);
 
     /// <summary>Moves nodes to the trash, all or none. Faults: NotFound, RootIsFixed.</summary>
     /// <param name="ids">At most <see cref="MaxBatch"/>; what lies below another of them goes with it.</param>
@@ -266,8 +272,7 @@ public sealed partial class NodeTree
         {
             foreach (var source in batch.Sources)
                 RequireExclusive(batch.Hold, source.Node);
-            foreach (var source in batch.Sources)
-                await TrashAsync(batch.Transaction, source, conditions, ct);
+            await TrashAsync(batch.Transaction, batch.Sources, conditions, ct);
             return true;
         }, ct);
 }

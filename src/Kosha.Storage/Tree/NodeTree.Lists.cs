@@ -16,22 +16,23 @@ public sealed record FoundPage(IReadOnlyList<FoundNode> Nodes, bool HasMore);
 public sealed partial class NodeTree
 {
     /// <summary>
-    /// Where a hit n stands; no row for one that is not live. The lateral steps keep the order of the hits, and end
-    /// with the last one that is wanted.
+    /// Where a hit n stands: the names on the way from the caller's root, which itself has none, and the ids of the
+    /// folders above it; no row for one that is not live. The lateral steps keep the order of the hits, and end with
+    /// the last one that is wanted.
     /// </summary>
     internal const string WayOfHit = $"""
         cross join lateral (
             with recursive up as (
-                select n.id, n.parent_id, array[n.name] as names
+                select n.id, n.parent_id, array[n.name] as names, array[]::bigint[] as ids
                 union all
-                select p.id, p.parent_id, p.name || up.names
+                select p.id, p.parent_id, p.name || up.names, p.id || up.ids
                 from up
                 cross join lateral (
                     select f.id, f.parent_id, f.name from file_nodes f
                     where f.id = up.parent_id and f.trashed_at is null limit 1) p
                 where not ({IsTop})
             )
-            select up.names[2:] as names from up where {IsTop} limit 1) w
+            select up.names[2:] as names, up.ids from up where {IsTop} limit 1) w
         """;
 
     private sealed record HitRow

@@ -6,12 +6,16 @@ namespace Kosha.Storage.Tree;
 
 public sealed partial class NodeTree
 {
+    /// <summary>
+    /// The ids stand there twice, so that a plan made while the table was small goes by them, not through all of it.
+    /// </summary>
     private const string SqlMove = """
-        update file_nodes set
-            parent_id = @folderId, name = @Name, name_folded = @folded,
+        update file_nodes n set
+            parent_id = w.folder_id, name = w.name, name_folded = w.folded,
             -- From here on the time says nothing about when this name got this content.
-            modified_at = coalesce(@modifiedAt, modified_at), modified_by_client = true
-        where id = @Id
+            modified_at = coalesce(@modifiedAt, n.modified_at), modified_by_client = true
+        from unnest(@ids, @folderIds, @names, @folded) as w (id, folder_id, name, folded)
+        where n.id = w.id and n.id = any(@ids)
         """;
 
     private const string SqlTakeOver = """
@@ -39,40 +43,59 @@ public sealed partial class NodeTree
             var (from, to) = (places[0], places[1]);
             RequireExclusive(hold, from.Node);
             RequireExclusive(hold, to.Node);
-            await MoveAsync(transaction, from, to, overwrite, modifiedAt, conditions, ct);
+            await MoveAsync(transaction, [new(from, to)], overwrite, modifiedAt, conditions, ct);
             return to.Node is null;
         }, ct);
 
-    /// <summary>The same within a transaction that holds what it needs.</summary>
-    /// <returns>The node that stands at the target now.</returns>
-    private async Task<long> MoveAsync(
-        NpgsqlTransaction transaction, Place from, Place to, bool overwrite, DateTime? modifiedAt,
+    /// <summary>What is to come where.</summary>
+    private sealed record Relocation(Place From, Place To)
+    {
+        /// <summary>Then the target's node stays.</summary>
+        public bool IsFileOverFile => From.Node is { IsFolder: false } && To.Node is { IsFolder: false };
+    }
+
+    /// <summary>
+    /// The same within a transaction that holds what it needs, of any number of nodes that do not lie one in another.
+    /// It takes a fixed number of statements, and those of <see cref="ReplaceFileAsync"/> for each file over a file.
+    /// </summary>
+    /// <returns>By the id of what was moved, the node that stands at its target now.</returns>
+    private async Task<Dictionary<long, long>> MoveAsync(
+        NpgsqlTransaction transaction, IReadOnlyList<Relocation> moves, bool overwrite, DateTime? modifiedAt,
         WriteConditions conditions, CancellationToken ct)
     {
-        await RequireRemovableAsync(transaction, from, conditions, ct);
-        RequireNotRoot(to);
-        if (from.Path.Contains(to.Path) || to.Path.Contains(from.Path))
-            throw Cycle(from.Path, to.Path);
-        await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
-        await RequireReachableAsync(transaction, from, to, ct);
-        if (from.Node is { IsFolder: false } && to.Node is { IsFolder: false })
+        var below = await LocksBelowAsync(transaction, moves.Select(move => move.From).Concat(
+            moves.Select(move => move.To)), ct);
+        foreach (var (from, to) in moves)
         {
-            await ReplaceFileAsync(transaction, from.Node, to, isMove: true, modifiedAt, conditions, ct);
-            return to.Node.Id;
+            await RequireRemovableAsync(transaction, from, below, conditions, ct);
+            RequireNotRoot(to);
+            if (from.Path.Contains(to.Path) || to.Path.Contains(from.Path))
+                throw Cycle(from.Path, to.Path);
+            await RequireReplaceableAsync(transaction, to, overwrite, below, conditions, ct);
         }
-        await MoveToAsync(transaction, from.Existing, to, modifiedAt, ct);
-        return from.Existing.Id;
+        await RequireReachableAsync(transaction, moves, ct);
+        await MoveToAsync(transaction, [.. moves.Where(move => !move.IsFileOverFile)], modifiedAt, ct);
+        // Each asks whether the plan has room for the old content beside what those before it have left there.
+        foreach (var (from, to) in moves.Where(move => move.IsFileOverFile))
+            await ReplaceFileAsync(transaction, from.Existing, to, isMove: true, modifiedAt, conditions, ct);
+        return moves.ToDictionary(move => move.From.Existing.Id, move =>
+            (move.IsFileOverFile ? move.To : move.From).Existing.Id);
     }
 
     private static async Task MoveToAsync(
-        NpgsqlTransaction transaction, FileNode node, Place to, DateTime? modifiedAt, CancellationToken ct)
+        NpgsqlTransaction transaction, IReadOnlyList<Relocation> moves, DateTime? modifiedAt, CancellationToken ct)
     {
-        if (to.Node is not null)
-            await TrashNodeAsync(transaction, to.Node, ct);
-        await DeleteLocksAsync(transaction, node, ct);
+        if (moves.Count == 0)
+            return;
+        await TrashNodesAsync(transaction, [.. moves.Select(move => move.To.Node).OfType<FileNode>()], ct);
+        await DeleteLocksAsync(transaction, [.. moves.Select(move => move.From.Existing)], ct);
         var parameters = new
         {
-            node.Id, folderId = to.Folder.Id, to.Path.Name, folded = NodePath.Fold(to.Path.Name), modifiedAt,
+            ids = moves.Select(move => move.From.Existing.Id).ToArray(),
+            folderIds = moves.Select(move => move.To.Folder.Id).ToArray(),
+            names = moves.Select(move => move.To.Path.Name).ToArray(),
+            folded = moves.Select(move => NodePath.Fold(move.To.Path.Name)).ToArray(),
+            modifiedAt,
         };
         await transaction.Connection!.ExecuteAsync(new(SqlMove, parameters, transaction, cancellationToken: ct));
     }
@@ -103,13 +126,14 @@ public sealed partial class NodeTree
     }
 
     private static async Task RequireReplaceableAsync(
-        NpgsqlTransaction transaction, Place to, bool overwrite, WriteConditions conditions, CancellationToken ct)
+        NpgsqlTransaction transaction, Place to, bool overwrite, ILookup<long, NodeLock> below,
+        WriteConditions conditions, CancellationToken ct)
     {
         _ = to.Folder;
         if (to.Node is not null && !overwrite)
             throw Place.Failed("Overwrite");
         to.RequireTokensForName(conditions);
-        await RequireTokensBelowAsync(transaction, to, conditions, ct);
+        await RequireTokensBelowAsync(transaction, to, below, conditions, ct);
     }
 
     private static void RequireNotRoot(Place to)
@@ -124,27 +148,33 @@ public sealed partial class NodeTree
     /// </summary>
     private const int TreePatienceSeconds = 600;
 
-    private const string SqlIsTooDeep = """
+    private const string SqlTooDeep = """
         with recursive down as (
-            select n.id, @Depth as depth from file_nodes n where n.id = @Id
+            select t.id as top_id, t.id, t.depth, true as is_folder from unnest(@ids, @depths) as t (id, depth)
             union all
-            select n.id, d.depth + 1
+            select d.top_id, n.id, d.depth + 1, n.is_folder
             from down d
-            cross join lateral (select c.id from file_nodes c where c.parent_id = d.id offset 0) n
-            where d.depth <= @MaxDepth)
-        select exists (select from down where depth > @MaxDepth)
+            cross join lateral (select c.id, c.is_folder from file_nodes c where c.parent_id = d.id offset 0) n
+            where d.is_folder and d.depth <= @MaxDepth)
+        select top_id from down where depth > @MaxDepth limit 1
         """;
 
     /// <summary>What moves further down must not end below the deepest path that a URL may have.</summary>
     private static async Task RequireReachableAsync(
-        NpgsqlTransaction transaction, Place from, Place to, CancellationToken ct)
+        NpgsqlTransaction transaction, IReadOnlyList<Relocation> moves, CancellationToken ct)
     {
-        if (from.Node is not { IsFolder: true } folder || to.Path.Depth <= from.Path.Depth)
+        var targets = moves
+            .Where(move => move.From.Node is { IsFolder: true } && move.To.Path.Depth > move.From.Path.Depth)
+            .ToDictionary(move => move.From.Existing.Id, move => move.To);
+        if (targets.Count == 0)
             return;
-        var parameters = new { folder.Id, to.Depth, NodePath.MaxDepth };
-        if (await transaction.Connection!.ExecuteScalarAsync<bool>(
-            new(SqlIsTooDeep, parameters, transaction, TreePatienceSeconds, cancellationToken: ct)))
-            throw TooDeep(to);
+        var parameters = new
+        {
+            ids = targets.Keys.ToArray(), depths = targets.Values.Select(to => to.Depth).ToArray(), NodePath.MaxDepth,
+        };
+        if (await transaction.Connection!.ExecuteScalarAsync<long?>(
+            new(SqlTooDeep, parameters, transaction, TreePatienceSeconds, cancellationToken: ct)) is { } tooDeep)
+            throw TooDeep(targets[tooDeep]);
     }
 
     private static StorageException TooDeep(Place to) => new(
@@ -218,7 +248,8 @@ public sealed partial class NodeTree
         RequireNotRoot(to);
         if (to.Path.Contains(from.Path) || (deep && from.Path.Contains(to.Path)))
             throw Cycle(from.Path, to.Path);
-        await RequireReplaceableAsync(transaction, to, overwrite, conditions, ct);
+        var below = await LocksBelowAsync(transaction, [to], ct);
+        await RequireReplaceableAsync(transaction, to, overwrite, below, conditions, ct);
         if (node.IsFolder || to.Node is not { IsFolder: false })
             return await CopyToAsync(transaction, node, to, deep, modifiedAt, ct);
         await ReplaceFileAsync(transaction, node, to, isMove: false, modifiedAt, conditions, ct);
@@ -229,7 +260,7 @@ public sealed partial class NodeTree
         NpgsqlTransaction transaction, FileNode node, Place to, bool deep, DateTime? modifiedAt, CancellationToken ct)
     {
         if (to.Node is not null)
-            await TrashNodeAsync(transaction, to.Node, ct);
+            await TrashNodesAsync(transaction, [to.Node], ct);
         var parameters = new
         {
             node.Id, folderId = to.Folder.Id, to.Path.Name, folded = NodePath.Fold(to.Path.Name), deep, modifiedAt,

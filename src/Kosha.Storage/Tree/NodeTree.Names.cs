@@ -9,18 +9,22 @@ public sealed partial class NodeTree
     /// Brings the sources of a batch to their targets, each of which has a name of its own then.
     /// </summary>
     /// <param name="mayStay">A source that is its own target is left alone.</param>
-    /// <param name="put">Gives the node that stands at the target then.</param>
+    /// <param name="put">Gives, by the ids of its sources, the nodes that stand at the targets then.</param>
     private static async Task<IReadOnlyList<FileNode>> PlaceAsync(
-        Batch batch, long folderId, NameConflict onConflict, bool mayStay, Func<Place, Place, Task<long>> put,
-        CancellationToken ct)
+        Batch batch, long folderId, NameConflict onConflict, bool mayStay,
+        Func<IReadOnlyList<Relocation>, Task<Dictionary<long, long>>> put, CancellationToken ct)
     {
         var targets = await NamedAsync(batch, folderId, onConflict, mayStay, ct);
-        foreach (var target in targets)
-            RequireExclusive(batch.Hold, target?.Node);
-        var ids = new List<long>(targets.Length);
+        var relocations = new List<Relocation>(targets.Length);
         foreach (var (source, target) in batch.Sources.Zip(targets))
-            ids.Add(target is null ? source.Existing.Id : await put(source, target));
-        return await NodesAsync(batch.Transaction, ids, ct);
+        {
+            RequireExclusive(batch.Hold, target?.Node);
+            if (target is not null)
+                relocations.Add(new(source, target));
+        }
+        var placed = await put(relocations);
+        return await NodesAsync(batch.Transaction, Array.ConvertAll(batch.Sources, source =>
+            placed.GetValueOrDefault(source.Existing.Id, source.Existing.Id)), ct);
     }
 
     /// <summary>The targets with names that are free, or may be replaced; null for a source that stays.</summary>

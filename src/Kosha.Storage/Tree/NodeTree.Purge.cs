@@ -47,9 +47,10 @@ public sealed partial class NodeTree
         database.ReadAsync(async connection => (await connection.QueryAsync<long>(
             new(SqlUsersWithDueTrash, new { after, limit }, commandTimeout: 0, cancellationToken: ct))).AsList(), ct);
 
-    /// <summary>A statement of its own, so that the next one sees what a restore has done.</summary>
-    private const string SqlTryAlone = "select pg_try_advisory_xact_lock(@userId)";
-
+    /// <summary>
+    /// Beside writes of files, and never while a folder or the trash changes as a whole. A statement of its own, so
+    /// that the next one sees what a restore has done.
+    /// </summary>
     private const string SqlTryBeside = "select pg_try_advisory_xact_lock_shared(@userId)";
 
     private static Task<bool> TryAsync(
@@ -66,7 +67,7 @@ public sealed partial class NodeTree
 
     /// <summary>Marks what is due in a user's trash. Returns how many tops; fewer than the limit: all.</summary>
     internal Task<int?> MarkDueTrashAsync(long userId, int limit, CancellationToken ct) =>
-        database.WriteAsync<int?>(async transaction => await TryAsync(transaction, SqlTryAlone, userId, ct)
+        database.WriteAsync<int?>(async transaction => await TryAsync(transaction, SqlTryBeside, userId, ct)
             ? await transaction.Connection!.ExecuteAsync(
                 new(SqlMarkDue, new { userId, limit }, transaction, commandTimeout: 0, cancellationToken: ct))
             : null, ct);

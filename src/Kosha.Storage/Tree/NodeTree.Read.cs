@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using Dapper;
 using Kosha.Storage.Accounts;
-using Kosha.Storage.Blobs;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -363,23 +362,4 @@ public sealed partial class NodeTree
                 : new WriteAllowance(free, StorageFault.QuotaExceeded);
         }, ct);
     }
-
-    private const string SqlHasContent = $"""
-        select exists (
-            select from users u cross join lateral (select b.id from blobs b where b.sha256 = @sha256 and b.size = @size
-                and b.state in ('live', 'condemned') limit 1) b
-            where {Caller.Holds}
-              and (exists (select from file_nodes n where n.blob_id = b.id and n.user_id = u.id offset 0)
-                   or exists (select from versions v where v.blob_id = b.id and v.user_id = u.id offset 0)))
-        """;
-
-    /// <summary>
-    /// Whether a file of the caller's, in the trash perhaps, has this content, or had it. Nobody else's counts; and who
-    /// reaches a folder alone is never told, for the file may lie elsewhere.
-    /// </summary>
-    internal Task<bool> HasContentAsync(Caller caller, BlobId sha256, long size, CancellationToken ct) =>
-        caller.RootId is not null
-            ? Task.FromResult(false)
-            : database.ReadAsync(connection => connection.ExecuteScalarAsync<bool>(
-                new(SqlHasContent, caller.With(new { sha256 = sha256.Bytes, size }), cancellationToken: ct)), ct);
 }

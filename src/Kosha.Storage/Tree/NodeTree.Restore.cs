@@ -64,12 +64,15 @@ public sealed partial class NodeTree
         Caller caller, IReadOnlyCollection<long> nodeIds, RestoreWish wish, WriteConditions conditions,
         CancellationToken ct)
     {
+        caller.RequireWrite();
         caller.RequireAllFiles();
         var ids = RequireSome(nodeIds);
         return ResolvedAsync(async () =>
         {
             var rows = await database.ReadAsync(async connection => (await connection.QueryAsync<RestoreFolder>(new(
                 SqlRestoreFolders, caller.With(new { ids, wish.ParentId }), cancellationToken: ct))).AsList(), ct);
+            long[] below = [.. rows.Where(row => row.Names.Length > 0).Select(row => row.FolderId)];
+            var heights = below.Length > 0 ? await HeightsAsync(caller, ids, wish.ParentId, below, ct) : [];
             NodePath[] paths = [NodePath.Root, .. rows.Select(row => NodePath.Root.Append(row.Names))];
             return await WriteAsync(caller, paths, conditions, (transaction, places, hold) =>
             {
@@ -77,23 +80,59 @@ public sealed partial class NodeTree
                 var folders = new Dictionary<long, Place>();
                 foreach (var (place, row) in places.Skip(1).Zip(rows))
                     folders[row.FolderId] = place.Node?.Id == row.FolderId ? place : throw new MovedAwayException();
-                return RestoreAsync(transaction, ids, wish, new(places[0], folders), conditions, ct);
+                return RestoreAsync(transaction, ids, wish, new(places[0], folders, heights), conditions, ct);
             }, ct);
         });
     }
 
+    private const string SqlHeights = $"""
+        with recursive down as (
+            select n.id as top_id, n.trashed_at, n.id, n.is_folder, 0 as height
+            from users u
+            cross join unnest(@ids) i (id)
+            cross join lateral (
+                select f.id, f.trashed_at, f.is_folder from file_nodes f
+                where f.id = i.id and f.user_id = u.id and f.trashed_at is not null
+                  and coalesce(@parentId::bigint, f.original_parent_id) = any(@below) limit 1) n
+            where {Caller.Holds}
+            union all
+            select d.top_id, d.trashed_at, n.id, n.is_folder, d.height + 1
+            from down d
+            cross join lateral (select c.id, c.is_folder from file_nodes c where c.parent_id = d.id offset 0) n
+            where d.is_folder and d.height < @MaxDepth)
+        select top_id, trashed_at, max(height) as levels from down group by top_id, trashed_at
+        """;
+
+    /// <param name="TopId">Of something in the trash.</param>
+    /// <param name="TrashedAt">When it came there.</param>
+    /// <param name="Levels">Below it.</param>
+    private sealed record Height(long TopId, DateTime TrashedAt, int Levels);
+
+    /// <summary>
+    /// How many levels hang below tops of the trash that come into one of these folders. It goes down all of them
+    /// before the transaction, whose lock keeps every other write of the user away: as long as something stays in the
+    /// trash nothing comes in below it.
+    /// </summary>
+    private Task<Dictionary<long, Height>> HeightsAsync(
+        Caller caller, long[] ids, long? parentId, long[] below, CancellationToken ct) =>
+        CostlyReadAsync(caller, async connection => (await connection.QueryAsync<Height>(new(
+            SqlHeights, caller.With(new { ids, parentId, below, NodePath.MaxDepth }), null, TreePatienceSeconds,
+            cancellationToken: ct))).ToDictionary(height => height.TopId), ct);
+
     private const string SqlTrashedNodes = $"""
-        select n.original_parent_id as origin, {SmallColumns} from file_nodes n
+        select n.original_parent_id as origin, n.trashed_at, {SmallColumns} from file_nodes n
         where n.id = any(@ids) and n.user_id = @UserId and n.trashed_at is not null and n.purging_at is null
         order by n.id for update of n
         """;
 
-    private sealed record TrashedOrigin(long? Origin);
+    private sealed record TrashedOrigin(long? Origin, DateTime TrashedAt);
 
     /// <summary>Live folders of a restore.</summary>
     /// <param name="Root">The user's.</param>
     /// <param name="ById">Those that are wished for, or that something stood in.</param>
-    private sealed record RestorePlaces(Place Root, Dictionary<long, Place> ById)
+    /// <param name="Heights">Of what is in the trash; of nothing where all comes to the top.</param>
+    private sealed record RestorePlaces(
+        Place Root, Dictionary<long, Place> ById, Dictionary<long, Height> Heights)
     {
         public Place Of(long? parentId, long? origin) => parentId is { } wished
             ? ById.GetValueOrDefault(wished) ?? throw new StorageException(
@@ -102,7 +141,7 @@ public sealed partial class NodeTree
     }
 
     /// <summary>A node on its way out of the trash.</summary>
-    private sealed record Restored(FileNode Node, Place Folder)
+    private sealed record Restored(FileNode Node, DateTime TrashedAt, Place Folder)
     {
         public string Name { get; set; } = Node.Name;
     }
@@ -115,41 +154,28 @@ public sealed partial class NodeTree
         var command = new CommandDefinition(
             SqlTrashedNodes, new { ids, UserId = userId }, transaction, cancellationToken: ct);
         var nodes = (await transaction.Connection!.QueryAsync<TrashedOrigin, FileNode, Restored>(
-            command, (at, node) => new(node, places.Of(wish.ParentId, at.Origin)))).AsList();
+            command, (at, node) => new(node, at.TrashedAt, places.Of(wish.ParentId, at.Origin)))).AsList();
         if (nodes.Count < ids.Length)
             throw NotInTrash();
         foreach (var folder in nodes.Select(node => node.Folder).Distinct())
             folder.RequireTokenForContent(conditions);
-        await RequireShallowAsync(transaction, nodes, ct);
+        RequireShallow(nodes, places.Heights);
         await NameAsync(transaction, nodes, wish.MayRename, ct);
         return await PutBackAsync(transaction, nodes, ct);
     }
 
-    private const string SqlAreTooDeep = """
-        with recursive down as (
-            select * from unnest(@ids, @depths) as t (id, depth)
-            union all
-            select n.id, d.depth + 1
-            from down d
-            cross join lateral (select c.id from file_nodes c where c.parent_id = d.id offset 0) n
-            where d.depth <= @MaxDepth)
-        select exists (select from down where depth > @MaxDepth)
-        """;
-
     /// <summary>What comes to the top is never too deep.</summary>
-    private static async Task RequireShallowAsync(
-        NpgsqlTransaction transaction, List<Restored> nodes, CancellationToken ct)
+    private static void RequireShallow(List<Restored> nodes, Dictionary<long, Height> heights)
     {
-        var folders = nodes.FindAll(restored => !restored.Folder.Path.IsRoot);
-        var parameters = new
+        foreach (var (node, trashedAt, folder) in nodes.Where(restored => !restored.Folder.Path.IsRoot))
         {
-            ids = folders.Select(restored => restored.Node.Id).ToArray(),
-            depths = folders.Select(restored => restored.Folder.Path.Depth + 1).ToArray(), NodePath.MaxDepth,
-        };
-        if (folders.Count > 0 && await transaction.Connection!.ExecuteScalarAsync<bool>(
-            new(SqlAreTooDeep, parameters, transaction, TreePatienceSeconds, cancellationToken: ct)))
-            throw new StorageException(StorageFault.InvalidName,
-                $"Where it would be restored the tree would have more than {NodePath.MaxDepth} levels.");
+            // It was out of the trash since it was measured, and may have grown.
+            if (!heights.TryGetValue(node.Id, out var height) || height.TrashedAt != trashedAt)
+                throw new MovedAwayException();
+            if (folder.Path.Depth + 1 + height.Levels > NodePath.MaxDepth)
+                throw new StorageException(StorageFault.InvalidName,
+                    $"Where it would be restored the tree would have more than {NodePath.MaxDepth} levels.");
+        }
     }
 
     // Names -----------------------------------------------------------------------------------------------------------
@@ -209,6 +235,7 @@ public sealed partial class NodeTree
         }))];
     }
 
+    /// <inheritdoc cref="SqlMove"/>
     private const string SqlPutBack = $"""
         update file_nodes n set
             parent_id = w.parent_id, name = w.name, name_folded = w.folded,
@@ -216,7 +243,7 @@ public sealed partial class NodeTree
             -- As after a move: the time says nothing about when this name got this content.
             modified_by_client = true
         from unnest(@ids, @parentIds, @names, @folded) as w (id, parent_id, name, folded)
-        where n.id = w.id returning {SmallColumns}
+        where n.id = w.id and n.id = any(@ids) returning {SmallColumns}
         """;
 
     private static async Task<IReadOnlyList<FileNode>> PutBackAsync(

@@ -37,6 +37,12 @@ public sealed record TrashedNode
 /// <param name="Id">As of the node.</param>
 public sealed record TrashPosition(DateTime TrashedAt, long Id);
 
+/// <summary>What the trash holds, at any depth; the versions of its files are not in it.</summary>
+/// <param name="Files">How many.</param>
+/// <param name="Bytes">Their sizes, together.</param>
+/// <param name="IsMore">It holds more than that: not all was looked at.</param>
+public sealed record TrashSize(long Files, long Bytes, bool IsMore);
+
 /// <summary>The trash as its user sees it: what hangs below a top is not told apart from it.</summary>
 public sealed partial class NodeTree
 {
@@ -96,6 +102,43 @@ public sealed partial class NodeTree
         return page;
     }
 
+    /// <summary>Files and folders that a measure of the trash looks at.</summary>
+    public const int MaxMeasured = 100_000;
+
+    private const string SqlTrashSize = $"""
+        with recursive down as (
+            select n.id, n.is_folder, n.size
+            from users u
+            cross join lateral (
+                select f.id, f.is_folder, f.size from file_nodes f
+                where f.user_id = u.id and f.trashed_at is not null and f.purging_at is null offset 0) n
+            where {Caller.Holds}
+            union all
+            select n.id, n.is_folder, n.size
+            from down d
+            cross join lateral (
+                select c.id, c.is_folder, c.size from file_nodes c where c.parent_id = d.id offset 0) n
+            where d.is_folder
+        )
+        select count(*) filter (where not is_folder) as files, coalesce(sum(size), 0)::bigint as bytes,
+               count(*) > @most as is_more
+        from (select is_folder, size from down limit @most + 1) counted
+        """;
+
+    /// <summary>
+    /// What the caller has in the trash, by one statement that goes down it until it has seen more than
+    /// <paramref name="most"/> files and folders.
+    /// </summary>
+    public async Task<TrashSize> TrashSizeAsync(Caller caller, int most, CancellationToken ct)
+    {
+        caller.RequireAllFiles();
+        var size = await CostlyReadAsync(caller, connection => connection.QuerySingleAsync<TrashSize>(
+            new(SqlTrashSize, caller.With(new { most }), cancellationToken: ct)), ct);
+        if (size.Files == 0)
+            await FindAsync(caller, NodePath.Root, ct);
+        return size;
+    }
+
     // Removing --------------------------------------------------------------------------------------------------------
 
     private const string SqlMarkTrashed = """
@@ -118,7 +161,7 @@ public sealed partial class NodeTree
         update file_nodes t set purging_at = now()
         where t.id = any(array(
             select n.id from file_nodes n
-            where n.user_id = @UserId and n.trashed_at is not null and n.purging_at is null limit @limit))
+            where n.user_id = @userId and n.trashed_at is not null and n.purging_at is null limit @limit))
         """;
 
     /// <summary>Tops that are marked in one transaction.</summary>
@@ -127,7 +170,7 @@ public sealed partial class NodeTree
     /// <summary>The same of all that the caller has in the trash.</summary>
     public async Task MarkAllTrashAsync(Caller caller, CancellationToken ct)
     {
-        var parameters = new { caller.UserId, limit = MarkedAtOnce };
+        var parameters = new { userId = caller.UserId, limit = MarkedAtOnce };
         while (await MarkAsync(caller, SqlMarkAllTrashed, parameters, marked => marked, ct) == MarkedAtOnce)
         {
         }

@@ -18,8 +18,9 @@ public sealed partial class NodeTree
 
     /// <summary>
     /// Part of a transaction that has just written over a file, before the usage is charged with <c>@bytes</c>: keeps
-    /// the old content and charges it, where the plan has room for it beside the new one, and unless one was kept under
-    /// the writer's lock already. A swap (<c>@isSwap</c>) has freed that room itself. What is too many goes.
+    /// the old content and charges it, where the plan has room for it beside the new one, and unless the last one was
+    /// kept under the writer's lock: then the old content is the writer's own, of the same session. Who shares a lock
+    /// finds that of another there. A swap (<c>@isSwap</c>) has freed that room itself. What is too many goes.
     /// </summary>
     private const string SqlKeepVersion = """
         with room as (
@@ -28,8 +29,9 @@ public sealed partial class NodeTree
             where b.id = @oldBlobId and g.user_id = @UserId and (p.version_days is null or p.version_days > 0)
               and (@isSwap or p.max_bytes is null
                    or g.bytes + g.reserved_bytes + @bytes - @reserved + @oldSize <= p.max_bytes)
-              and not exists (
-                  select from versions v where v.node_id = @nodeId and v.kept_under = any(@tokens::uuid[]))
+              and ((
+                  select v.kept_under from versions v where v.node_id = @nodeId
+                  order by v.created_at desc, v.id desc limit 1) = any(@tokens::uuid[])) is not true
             -- In the order in which all lock: the foreign key would lock the blob's row after that of the usage.
             for key share of b for update of g
         ), kept as (

@@ -161,7 +161,8 @@ public sealed partial class NodeTree
     // Trash -----------------------------------------------------------------------------------------------------------
 
     private const string SqlTrash = """
-        update file_nodes set trashed_at = now(), original_parent_id = parent_id, parent_id = null where id = @Id
+        update file_nodes set trashed_at = now(), original_parent_id = parent_id, parent_id = null
+        where id = any(@nodeIds)
         """;
 
     /// <summary>
@@ -172,33 +173,42 @@ public sealed partial class NodeTree
         WriteAsync(caller, [path], conditions, async (transaction, places, hold) =>
         {
             RequireExclusive(hold, places[0].Node);
-            await TrashAsync(transaction, places[0], conditions, ct);
+            await TrashAsync(transaction, places[..1], conditions, ct);
             return true;
         }, ct);
 
-    /// <summary>The same within a transaction that holds what it needs.</summary>
+    /// <summary>
+    /// The same within a transaction that holds what it needs, of any number of places that do not lie one in another.
+    /// </summary>
     private static async Task TrashAsync(
-        NpgsqlTransaction transaction, Place place, WriteConditions conditions, CancellationToken ct)
+        NpgsqlTransaction transaction, Place[] places, WriteConditions conditions, CancellationToken ct)
     {
-        await RequireRemovableAsync(transaction, place, conditions, ct);
-        await TrashNodeAsync(transaction, place.Existing, ct);
+        var below = await LocksBelowAsync(transaction, places, ct);
+        foreach (var place in places)
+            await RequireRemovableAsync(transaction, place, below, conditions, ct);
+        await TrashNodesAsync(transaction, Array.ConvertAll(places, place => place.Existing), ct);
     }
 
     private static async Task RequireRemovableAsync(
-        NpgsqlTransaction transaction, Place place, WriteConditions conditions, CancellationToken ct)
+        NpgsqlTransaction transaction, Place place, ILookup<long, NodeLock> below, WriteConditions conditions,
+        CancellationToken ct)
     {
         if (!place.Path.IsRoot)
             _ = place.Existing;
         _ = place.Folder;
         place.RequireHttpConditions(conditions);
         place.RequireTokensForName(conditions);
-        await RequireTokensBelowAsync(transaction, place, conditions, ct);
+        await RequireTokensBelowAsync(transaction, place, below, conditions, ct);
     }
 
-    private static async Task TrashNodeAsync(NpgsqlTransaction transaction, FileNode node, CancellationToken ct)
+    private static async Task TrashNodesAsync(
+        NpgsqlTransaction transaction, IReadOnlyList<FileNode> nodes, CancellationToken ct)
     {
-        await DeleteLocksAsync(transaction, node, ct);
-        await transaction.Connection!.ExecuteAsync(new(SqlTrash, new { node.Id }, transaction, cancellationToken: ct));
+        if (nodes.Count == 0)
+            return;
+        await DeleteLocksAsync(transaction, nodes, ct);
+        var nodeIds = nodes.Select(node => node.Id).ToArray();
+        await transaction.Connection!.ExecuteAsync(new(SqlTrash, new { nodeIds }, transaction, cancellationToken: ct));
     }
 
     // Properties ------------------------------------------------------------------------------------------------------

@@ -173,6 +173,28 @@ public sealed partial class NodeTree(Database database)
     private static string PlacesSql(Caller caller, WriteConditions conditions) =>
         (conditions.LockTokens.Count == 0 ? "" : SqlRefreshLocks) + SqlPlaces + (caller.RootId is null ? "" : SqlAbove);
 
+    /// <summary>Reads of one user at once that may cost a multiple of others: searches, and walks down the trash.
+    /// </summary>
+    private const int CostlyReadsPerUser = 2;
+
+    /// <summary>By user's id. They stay: there are no more of them than users.</summary>
+    private readonly ConcurrentDictionary<long, SemaphoreSlim> costlyReads = [];
+
+    private async Task<T> CostlyReadAsync<T>(
+        Caller caller, Func<NpgsqlConnection, Task<T>> read, CancellationToken ct)
+    {
+        var turn = costlyReads.GetOrAdd(caller.UserId, _ => new(CostlyReadsPerUser));
+        await turn.WaitAsync(ct);
+        try
+        {
+            return await database.ReadAsync(read, ct);
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
     internal static void RequireExclusive(Hold hold, FileNode? node)
     {
         if (hold == Hold.Shared && node is { IsFolder: true })
@@ -237,8 +259,8 @@ public sealed partial class NodeTree(Database database)
     private const int MaxNamedMembers = 100;
 
     /// <summary>
-    /// Locks of the user on a node and below it. It goes up from the locks, which are few, not down the tree, and
-    /// carries nothing but ids: a user may hold many locks, deep down.
+    /// Locks of the user, with every node on whose whole way down they lie. It goes up from the locks, which are few,
+    /// not down the tree, and carries nothing but ids: a user may hold many locks, deep down.
     /// </summary>
     private const string LocksBelow = """
         with recursive up as (
@@ -248,15 +270,16 @@ public sealed partial class NodeTree(Database database)
             union all
             select up.lock_id, p.id, p.parent_id
             from up
-            cross join lateral (select f.id, f.parent_id from file_nodes f where f.id = up.parent_id limit 1) p
-            where up.id <> @nodeId)
+            cross join lateral (select f.id, f.parent_id from file_nodes f where f.id = up.parent_id limit 1) p)
         """;
 
     private const string SqlLocksBelow = LocksBelow + """
-        select l.token, l.node_id, l.is_exclusive, l.is_deep
+        select up.id as folder_id, l.token, l.node_id, l.is_exclusive, l.is_deep
         from up join locks l on l.id = up.lock_id
-        where up.id = @nodeId and l.node_id <> @nodeId order by l.node_id, l.id
+        where up.id = any(@nodeIds) and l.node_id <> up.id order by l.node_id, l.id
         """;
+
+    private sealed record FolderAbove(long FolderId);
 
     private const string SqlPathsBelow = """
         with recursive up as (
@@ -270,19 +293,30 @@ public sealed partial class NodeTree(Database database)
         """;
 
     private const string SqlDeleteLocksBelow = LocksBelow
-        + "delete from locks where id in (select lock_id from up where id = @nodeId)";
+        + "delete from locks where id in (select lock_id from up where id = any(@nodeIds))";
 
-    private const string SqlDeleteLocks = "delete from locks where node_id = @nodeId";
+    private const string SqlDeleteLocks = "delete from locks where node_id = any(@nodeIds)";
 
     /// <summary>Locks strictly below a folder; their roots are not looked up.</summary>
     internal static async Task<List<NodeLock>> LocksBelowAsync(
-        NpgsqlTransaction transaction, Place place, CancellationToken ct)
+        NpgsqlTransaction transaction, Place place, CancellationToken ct) =>
+        place.Node is { } node ? [.. (await LocksBelowAsync(transaction, [place], ct))[node.Id]] : [];
+
+    /// <summary>The same of all folders at these places, by the folder's id. At most one statement.</summary>
+    private static async Task<ILookup<long, NodeLock>> LocksBelowAsync(
+        NpgsqlTransaction transaction, IEnumerable<Place> places, CancellationToken ct)
     {
-        if (place.Node is not { IsFolder: true } folder)
-            return [];
-        var locks = await transaction.Connection!.QueryAsync<NodeLock>(
-            new(SqlLocksBelow, new { folder.UserId, nodeId = folder.Id }, transaction, cancellationToken: ct));
-        return locks.AsList();
+        var folders = places.Select(place => place.Node).OfType<FileNode>().Where(node => node.IsFolder).ToList();
+        if (folders.Count == 0)
+            return Enumerable.Empty<NodeLock>().ToLookup(held => held.NodeId);
+        var parameters = new
+        {
+            folders[0].UserId, nodeIds = folders.Select(folder => folder.Id).Distinct().ToArray(),
+        };
+        var rows = await transaction.Connection!.QueryAsync<FolderAbove, NodeLock, (FolderAbove Folder, NodeLock Lock)>(
+            new(SqlLocksBelow, parameters, transaction, cancellationToken: ct),
+            (folder, held) => (folder, held), splitOn: "token");
+        return rows.ToLookup(row => row.Folder.FolderId, row => row.Lock);
     }
 
     /// <summary>
@@ -297,18 +331,25 @@ public sealed partial class NodeTree(Database database)
         return Place.LockedBelow(place.Path, [.. paths.Select(path => place.Path.Append(path.Split('/')))]);
     }
 
+    /// <param name="below">Locks below the places of a batch, of which this is one.</param>
     private static async Task RequireTokensBelowAsync(
-        NpgsqlTransaction transaction, Place place, WriteConditions conditions, CancellationToken ct)
+        NpgsqlTransaction transaction, Place place, ILookup<long, NodeLock> below, WriteConditions conditions,
+        CancellationToken ct)
     {
-        var missing = (await LocksBelowAsync(transaction, place, ct)).GroupBy(l => l.NodeId)
+        if (place.Node is not { IsFolder: true } folder)
+            return;
+        var missing = below[folder.Id].GroupBy(l => l.NodeId)
             .Select(locks => Place.MissingToken(locks, conditions)).OfType<NodeLock>().ToList();
         if (missing.Count > 0)
             throw await LockedBelowAsync(transaction, place, missing, ct);
     }
 
-    /// <summary>MOVE and DELETE end the locks on what they take away (RFC 4918, 9.6 and 9.9).</summary>
-    private static Task DeleteLocksAsync(NpgsqlTransaction transaction, FileNode node, CancellationToken ct) =>
+    /// <summary>MOVE and DELETE end the locks on what they take away (RFC 4918, 9.6 and 9.9). One statement.</summary>
+    /// <param name="nodes">At least one.</param>
+    private static Task DeleteLocksAsync(
+        NpgsqlTransaction transaction, IReadOnlyList<FileNode> nodes, CancellationToken ct) =>
         transaction.Connection!.ExecuteAsync(new(
-            node.IsFolder ? SqlDeleteLocksBelow : SqlDeleteLocks,
-            new { node.UserId, nodeId = node.Id }, transaction, cancellationToken: ct));
+            nodes.Any(node => node.IsFolder) ? SqlDeleteLocksBelow : SqlDeleteLocks,
+            new { nodes[0].UserId, nodeIds = nodes.Select(node => node.Id).ToArray() },
+            transaction, cancellationToken: ct));
 }

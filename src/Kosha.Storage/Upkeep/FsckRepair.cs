@@ -1,6 +1,5 @@
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
-using Kosha.Storage.Search;
 using Kosha.Storage.Tree;
 
 namespace Kosha.Storage.Upkeep;
@@ -37,7 +36,7 @@ internal sealed class FsckRepair(Database database, IBlobStore store)
         var mended = result.Mended;
         mended.Add(await usage.AddMissingAsync(ct));
         mended.Add(await tree.AddMissingRootsAsync(ct));
-        mended.Add(await new NodeSearch(database).AddMissingNamesAsync(ct));
+        mended.Add(await new NodeTree(database).AddMissingNamesAsync(ct));
         await MendBlobsAsync(quick, lease, result, ct);
         mended.Add(await tree.CorrectSizesAsync(ct));
         foreach (var userId in await usage.UsersAsync(ct))

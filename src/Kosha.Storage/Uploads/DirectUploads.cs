@@ -113,24 +113,21 @@ public sealed partial class DirectUploads(
     /// What needs no bytes: nothing, or a content that a file of the same user has. A hash that others know gives
     /// neither access nor a shortcut.
     /// </summary>
-    private async Task<Upload?> NameKnownAsync(Caller caller, NewUpload wish, CancellationToken ct)
-    {
-        if (wish.Size == 0)
-            return await NameAsync(caller, wish, claim: null, ct);
-        return await tree.HasContentAsync(caller, wish.Sha256, wish.Size, ct)
-            ? await vault.NameStoredAsync(
-                new(wish.Sha256, wish.Size, Sha1: null, Md5: null), claim => NameAsync(caller, wish, claim, ct), ct)
-            : null;
-    }
+    private async Task<Upload?> NameKnownAsync(Caller caller, NewUpload wish, CancellationToken ct) =>
+        wish.Size == 0
+            ? await NameAsync(caller, wish, claim: null, ct)
+            : await vault.NameOwnAsync(
+                caller, wish.Sha256, wish.Size, claim => NameAsync(caller, wish, claim, ct), ct);
 
     private Task<Upload> NameAsync(Caller caller, NewUpload wish, BlobClaim? claim, CancellationToken ct) =>
         tree.WriteAsync(caller, [wish.Path], wish.Conditions, async (transaction, places, _) =>
         {
-            await JudgeAsync(transaction, caller, places[0], wish, ct);
+            NodeTree.RequireWritable(places[0], wish.Conditions);
             var write = new FileWrite { ContentType = wish.ContentType, ModifiedAt = wish.ModifiedAt };
             var named = await tree.PutFileAsync(transaction, caller, places[0], write, claim, wish.Size, ct);
-            return await UploadTable.AddAsync(
-                transaction, caller, wish, isDirect: false, reserved: 0, named.Node.Etag, ct);
+            var (room, upload) = await UploadTable.AddNamedAsync(transaction, caller, wish, named.Node.Etag, ct);
+            RequireAllowed(wish, room);
+            return upload;
         }, ct);
 
     private Task<Upload> ReserveAsync(Caller caller, NewUpload wish, bool isDirect, CancellationToken ct) =>
@@ -145,7 +142,7 @@ public sealed partial class DirectUploads(
                 throw new StorageException(StorageFault.LimitReached,
                     $"{most} uploads are under way or just over. Complete or cancel some; what was "
                     + "cancelled counts for a few minutes.");
-            return await UploadTable.AddAsync(transaction, caller, wish, isDirect, wish.Size, etag: null, ct);
+            return await UploadTable.AddAsync(transaction, caller, wish, isDirect, ct);
         }, ct);
 
     private async Task<Room> JudgeAsync(
@@ -153,11 +150,16 @@ public sealed partial class DirectUploads(
     {
         NodeTree.RequireWritable(place, wish.Conditions);
         var room = await UsageTable.RoomAsync(transaction, caller, ct);
-        if (wish.Size > room.MaxFileBytes)
-            throw Vault.TooLarge(StorageFault.FileTooLarge);
+        RequireAllowed(wish, room);
         if (place.Node is null && room.FreeNodes < 1 && !tree.FreesTrash)
             throw UsageTable.Exceeded(bytes: 0);
         return room;
+    }
+
+    private static void RequireAllowed(NewUpload wish, Room room)
+    {
+        if (wish.Size > room.MaxFileBytes)
+            throw Vault.TooLarge(StorageFault.FileTooLarge);
     }
 
     // Requests --------------------------------------------------------------------------------------------------------

@@ -94,29 +94,31 @@ internal sealed partial class UploadTable(Database database)
         returning {Columns}
         """;
 
-    /// <summary>Part of the reserving transaction, or of one that has made the file already.</summary>
-    /// <param name="transaction">Runs.</param>
-    /// <param name="caller">Whose it is.</param>
-    /// <param name="wish">What was announced.</param>
-    /// <param name="isDirect">The bytes go to the store itself.</param>
-    /// <param name="reserved">Bytes, taken from the usage already.</param>
-    /// <param name="etag">Of the file that it has become; null: it is open.</param>
-    /// <param name="ct">Ends it.</param>
+    /// <summary>Part of the transaction that has taken its size from the usage.</summary>
     public static Task<Upload> AddAsync(
-        NpgsqlTransaction transaction, Caller caller, NewUpload wish, bool isDirect, long reserved, Guid? etag,
-        CancellationToken ct)
+        NpgsqlTransaction transaction, Caller caller, NewUpload wish, bool isDirect, CancellationToken ct) =>
+        transaction.Connection!.QuerySingleAsync<Upload>(
+            new(SqlAdd, caller.With(Row(wish, isDirect, wish.Size, etag: null)), transaction, cancellationToken: ct));
+
+    /// <summary>Part of the transaction that has made the file already. Fault: CredentialRevoked.</summary>
+    /// <returns>What the plan leaves after that, too.</returns>
+    public static async Task<(Room Room, Upload Upload)> AddNamedAsync(
+        NpgsqlTransaction transaction, Caller caller, NewUpload wish, Guid etag, CancellationToken ct)
     {
-        var parameters = new
-        {
-            caller.UserId, caller.RootId, path = string.Join('/', wish.Path.Names), wish.Size,
-            sha256 = wish.Sha256.Bytes,
-            wish.ContentType, wish.ModifiedAt, ifMatch = Upload.Text(wish.Conditions.IfMatch),
-            ifNoneMatch = Upload.Text(wish.Conditions.IfNoneMatch), isDirect, wish.PartBytes, etag, reserved,
-            urlLifetime = DirectUploads.UrlLifetime, Lifetime,
-        };
-        return transaction.Connection!.QuerySingleAsync<Upload>(
-            new(SqlAdd, parameters, transaction, cancellationToken: ct));
+        await using var results = await transaction.Connection!.QueryMultipleAsync(new(
+            UsageTable.SqlRoom + SqlAdd, caller.With(Row(wish, isDirect: false, reserved: 0, etag)),
+            transaction, cancellationToken: ct));
+        var room = await results.ReadSingleOrDefaultAsync<Room>() ?? throw Caller.Revoked();
+        return (room, await results.ReadSingleAsync<Upload>());
     }
+
+    private static object Row(NewUpload wish, bool isDirect, long reserved, Guid? etag) => new
+    {
+        path = string.Join('/', wish.Path.Names), wish.Size, sha256 = wish.Sha256.Bytes, wish.ContentType,
+        wish.ModifiedAt, ifMatch = Upload.Text(wish.Conditions.IfMatch),
+        ifNoneMatch = Upload.Text(wish.Conditions.IfNoneMatch), isDirect, wish.PartBytes, etag, reserved,
+        urlLifetime = DirectUploads.UrlLifetime, Lifetime,
+    };
 
     private const string SqlSetMultipart = $"""
         update uploads p set multipart_id = @multipartId, urls_expire_at = now() + @urlLifetime

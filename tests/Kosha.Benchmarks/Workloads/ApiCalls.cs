@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -26,6 +27,8 @@ internal static class ApiCalls
     /// <summary>One tree for all rounds: the user has 10,000 nodes, and not more with every round.</summary>
     private const string Tree = "api-tree/";
 
+    private const string Scans = "api-scans/";
+
     private static readonly byte[] Known = Encoding.ASCII.GetBytes("content that the user has");
 
     public static IReadOnlyList<Workload> Workloads { get; } =
@@ -43,7 +46,6 @@ internal static class ApiCalls
         new(Group, "breadcrumb at 15 levels", Unit.MillisecondsEach, round =>
             Call(round, $"/api/nodes/{IdOf(round, Deep(Levels))}/breadcrumb")),
         new(Group, "search", Unit.MillisecondsEach, round => Call(round, "/api/search?q=report+57&limit=50")),
-        // All 10,000 names are like it: the worst case.
         new(Group, "search, mistyped", Unit.MillisecondsEach, round =>
             Call(round, "/api/search?q=repport+57&limit=50")),
         new(Group, "dedup check", Unit.MillisecondsEach, round => Timed(round, Calls, (connection, number) =>
@@ -51,11 +53,36 @@ internal static class ApiCalls
             var body = Announce("", $"known {number}", Known);
             return () => Post(connection, "/api/uploads", body)?.GetProperty("state").GetString() == "completed";
         })),
+        new(Group, "search, 10,000 names alike", Unit.MillisecondsEach, round =>
+            Call(round, "/api/search?q=scan+57&limit=50"))
+        {
+            Prepare = MakeScans,
+        },
+        new(Group, "search, mistyped, 10,000 names alike", Unit.MillisecondsEach, round =>
+            Call(round, "/api/search?q=sccan+57&limit=50")),
     ];
 
     private static string Deep(int levels) => string.Join('/', Enumerable.Range(1, levels).Select(l => $"level {l}"));
 
     // The tree --------------------------------------------------------------------------------------------------------
+
+    private static readonly string[] Kinds =
+    [
+        "report", "invoice", "budget", "minutes", "contract", "offer", "letter", "drawing", "photo", "recipe", "ticket",
+        "certificate", "translation", "notes", "plan", "summary", "receipt", "agenda", "manual", "survey",
+    ];
+
+    private static readonly string[] Subjects =
+    [
+        "Berlin", "kitchen", "taxes", "holiday", "insurance", "school", "garden", "music", "bicycle", "family",
+        "customer", "heating", "Lisbon", "wedding", "server", "museum", "novel", "dentist", "balcony", "archive",
+    ];
+
+    private static readonly string[] Ends = ["pdf", "docx", "jpg", "xlsx", "txt"];
+
+    /// <summary>Such as "report kitchen 2013 57.pdf"; every number has another.</summary>
+    private static string NameOf(int number) => string.Create(CultureInfo.InvariantCulture,
+        $"{Kinds[number % 20]} {Subjects[number / 20 % 20]} {2010 + number % 15} {number}.{Ends[number % 5]}");
 
     private static void MakeTree(Round round)
     {
@@ -63,18 +90,31 @@ internal static class ApiCalls
         if (connection.Propfind(round.Target.PathOf(Tree), 0, Requests.SomeProperties))
             return;
         Requests.MakeFolders(round.Target, [
-            Tree, Tree + "f000/", .. Enumerable.Range(1, Levels).Select(l => Tree + Encode(Deep(l)) + "/")]);
-        for (var i = 0; i < FilesInFolder; i++)
-            Require(connection.Put(PathOf($"f000/report {i:D2}.txt"), Encoding.ASCII.GetBytes($"file {i}")), "PUT");
-        for (var f = 1; f < Folders; f++)
-            Require(connection.Send("COPY", PathOf("f000/"),
-                new($"Destination: {round.Target.AbsoluteOf($"{Tree}f{f:D3}/")}\r\n")) == 201, "COPY");
-        Require(connection.Put(PathOf("known"), Known), "PUT");
+            Tree, .. Enumerable.Range(0, Folders).Select(f => FolderOf(f)),
+            .. Enumerable.Range(1, Levels).Select(l => Tree + Encode(Deep(l)) + "/")]);
+        var made = Load.Run(round.Target, 8, Folders * FilesInFolder, TimeSpan.FromMinutes(10), (worker, number) =>
+            worker.Connection.Put(
+                round.Target.PathOf(FolderOf(number / FilesInFolder) + Encode(NameOf(number))), Known));
+        Require(made.Operations == Folders * FilesInFolder, "PUT");
         var big = new byte[BigBytes];
         round.Contents.FillBig(big, 0);
-        Require(connection.Put(PathOf("big"), big), "PUT");
+        Require(connection.Put(round.Target.PathOf(Tree + "big"), big), "PUT");
+    }
 
-        string PathOf(string name) => round.Target.PathOf(Tree + Encode(name));
+    private static string FolderOf(int number) => string.Create(CultureInfo.InvariantCulture, $"{Tree}f{number:D3}/");
+
+    /// <summary>10,000 files more: the worst that there is for a search.</summary>
+    private static void MakeScans(Round round)
+    {
+        using var connection = new Connection(round.Target);
+        if (connection.Propfind(round.Target.PathOf(Scans), 0, Requests.SomeProperties))
+            return;
+        Requests.MakeFolders(round.Target, [Scans, Scans + "s0/"]);
+        for (var i = 0; i < Folders; i++)
+            Require(connection.Put(round.Target.PathOf($"{Scans}s0/scan%20{i:D2}.jpg"), Known), "PUT");
+        for (var f = 1; f < Folders; f++)
+            Require(connection.Send("COPY", round.Target.PathOf(Scans + "s0/"),
+                new($"Destination: {round.Target.AbsoluteOf($"{Scans}s{f}/")}\r\n")) == 201, "COPY");
     }
 
     private static string Encode(string path) =>

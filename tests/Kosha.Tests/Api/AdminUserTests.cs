@@ -11,6 +11,14 @@ public sealed class AdminUserTests(SharedKosha shared)
 
     private static string NewName() => $"u{Guid.NewGuid():N}"[..12];
 
+    /// <summary>With the password of who calls.</summary>
+    private static JsonObject Confirmed(string member, JsonNode value, string own = KoshaProcess.AdminPassword) =>
+        new() { [member] = value, ["ownPassword"] = own };
+
+    private static Task<ApiAnswer> DeleteAsync(
+        ApiClient api, long id, string own = KoshaProcess.AdminPassword) =>
+        api.SendAsync(HttpMethod.Delete, $"admin/users/{id}", new JsonObject { ["password"] = own });
+
     private static JsonObject User(string name, string password = Password) =>
         new() { ["username"] = name, ["password"] = password };
 
@@ -33,7 +41,7 @@ public sealed class AdminUserTests(SharedKosha shared)
         var found = (await api.SendAsync(HttpMethod.Get, $"admin/users/{made.Id}")).Must(200);
         Assert.Equal((5, 1), ((long)found.Body!["usedBytes"]!, (long)found.Body["usedNodes"]!));
 
-        (await ChangeAsync(api, made.Id, new() { ["password"] = "quite another one" })).Must(200);
+        (await ChangeAsync(api, made.Id, Confirmed("password", "quite another one"))).Must(200);
         (await drive.GetAsync("file")).Must(401);
         using var again = kosha.Drive(new(name, "quite another one"));
         (await again.GetAsync("file")).Must(200);
@@ -45,14 +53,14 @@ public sealed class AdminUserTests(SharedKosha shared)
         using (var promoted = new ApiClient(again))
         {
             (await promoted.SendAsync(HttpMethod.Get, "admin/users")).MustBe("forbidden", 403);
-            (await ChangeAsync(api, made.Id, new() { ["isAdmin"] = true })).Must(200);
+            (await ChangeAsync(api, made.Id, Confirmed("isAdmin", true))).Must(200);
             (await promoted.SendAsync(HttpMethod.Get, "admin/users")).Must(200);
             (await kosha.CommandAsync("user", "role", name, "user")).MustSucceed();
             (await promoted.SendAsync(HttpMethod.Get, "admin/users")).MustBe("forbidden", 403);
         }
-        (await api.SendAsync(HttpMethod.Delete, $"admin/users/{made.Id}")).Must(204);
+        (await DeleteAsync(api, made.Id)).Must(204);
         (await again.GetAsync("file")).Must(401);
-        (await api.SendAsync(HttpMethod.Delete, $"admin/users/{made.Id}")).MustBe("not-found", 404);
+        (await DeleteAsync(api, made.Id)).MustBe("not-found", 404);
         (await ChangeAsync(api, made.Id, new() { ["disabled"] = false })).MustBe("not-found", 404);
     }
 
@@ -64,6 +72,7 @@ public sealed class AdminUserTests(SharedKosha shared)
         using var api = new ApiClient(admin);
         (await api.SendAsync(HttpMethod.Post, "admin/users", User("admin"))).MustBe("already-exists", 409);
         (await api.SendAsync(HttpMethod.Post, "admin/users", User("a/b"))).MustBe("invalid-value", 400);
+        (await api.SendAsync(HttpMethod.Post, "admin/users", User("a\u200Db"))).MustBe("invalid-value", 400);
         (await api.SendAsync(HttpMethod.Post, "admin/users", User(NewName(), "short"))).MustBe("invalid-value", 400);
         var made = (await api.SendAsync(HttpMethod.Post, "admin/users", User(NewName()))).Must(201);
         (await ChangeAsync(api, made.Id, new() { ["plan"] = "none such" })).MustBe("invalid-value", 400);
@@ -72,6 +81,41 @@ public sealed class AdminUserTests(SharedKosha shared)
         (await api.SendAsync(HttpMethod.Get, "admin/users/0")).MustBe("not-found", 404);
         foreach (var query in new[] { "limit=0", "limit=1001", "limit=x", "cursor=x", "cursor=!" })
             Assert.Equal(400, (await api.SendAsync(HttpMethod.Get, $"admin/users?{query}")).Status);
+    }
+
+    [Fact]
+    public async Task A_stolen_session_of_an_administrator_takes_no_account_over()
+    {
+        var kosha = await shared.Instance;
+        using var admin = kosha.AdminDrive();
+        using var api = new ApiClient(admin);
+        var name = NewName();
+        var made = (await api.SendAsync(HttpMethod.Post, "admin/users", User(name))).Must(201);
+        foreach (var change in new[]
+        {
+            new JsonObject { ["password"] = "a new password" }, new JsonObject { ["isAdmin"] = true },
+        })
+            (await ChangeAsync(api, made.Id, change)).MustBe("invalid-value", 400);
+        (await ChangeAsync(api, made.Id, Confirmed("password", "a new password", "not it")))
+            .MustBe("wrong-password", 403);
+        (await ChangeAsync(api, made.Id, Confirmed("isAdmin", true, "not it"))).MustBe("wrong-password", 403);
+        (await api.SendAsync(HttpMethod.Delete, $"admin/users/{made.Id}", new JsonObject())).MustBe("malformed", 400);
+        (await DeleteAsync(api, made.Id, "not it")).MustBe("wrong-password", 403);
+        var another = User(NewName());
+        another["isAdmin"] = true;
+        (await api.SendAsync(HttpMethod.Post, "admin/users", another)).MustBe("invalid-value", 400);
+        another = (JsonObject)another.DeepClone();
+        another["ownPassword"] = "not it";
+        (await api.SendAsync(HttpMethod.Post, "admin/users", another)).MustBe("wrong-password", 403);
+
+        using var drive = kosha.Drive(new(name, Password));
+        using var user = new ApiClient(drive);
+        (await user.SendAsync(HttpMethod.Get, "account")).Must(200);
+        (await user.SendAsync(HttpMethod.Get, "admin/users")).MustBe("forbidden", 403);
+        // A right one ends what was counted, and other tests need this account.
+        (await ChangeAsync(api, made.Id, Confirmed("isAdmin", true))).Must(200);
+        (await user.SendAsync(HttpMethod.Get, "admin/users")).Must(200);
+        (await DeleteAsync(api, made.Id)).Must(204);
     }
 
     [Fact]

@@ -154,7 +154,7 @@ public sealed class ApiTests(Drive shared, SharedKosha kosha) : IClassFixture<Dr
         request.Request.Headers.AccessControlRequestHeaders = "authorization, content-type";
         await app.Build()(request);
         Assert.Equal(isAllowed ? 204 : 404, request.Response.StatusCode);
-        Assert.Equal(isAllowed ? "GET, POST, PATCH, DELETE" : "",
+        Assert.Equal(isAllowed ? "GET, POST, PUT, PATCH, DELETE" : "",
             request.Response.Headers.AccessControlAllowMethods.ToString());
     }
 }

@@ -13,10 +13,11 @@ public sealed class AppPasswordTests(Drive shared, SharedKosha kosha) : IClassFi
 
     public void Dispose() => api.Dispose();
 
-    private static JsonObject Body(string label, object? more = null)
+    private JsonObject Body(string label, object? more = null)
     {
         var body = System.Text.Json.JsonSerializer.SerializeToNode(more ?? new { })!.AsObject();
         body["label"] = label;
+        body["password"] = drive.User.Password;
         return body;
     }
 

@@ -4,42 +4,26 @@ using Xunit;
 namespace Kosha.Tests.Api;
 
 /// <summary>Favourites and recent files. Each test has a user of its own.</summary>
-public sealed class ListTests(SharedKosha kosha) : IAsyncLifetime
+public sealed class ListTests(SharedKosha kosha) : ApiTest(kosha)
 {
-    private DavClient drive = null!;
-    private ApiClient api = null!;
-
-    public async ValueTask InitializeAsync()
-    {
-        drive = await kosha.NewDriveAsync();
-        api = new(drive);
-    }
-
-    public ValueTask DisposeAsync()
-    {
-        api.Dispose();
-        drive.Dispose();
-        return ValueTask.CompletedTask;
-    }
-
-    private Task<ApiAnswer> ListAsync(string query) => api.SendAsync(HttpMethod.Get, query);
+    private Task<ApiAnswer> ListAsync(string query) => Api.SendAsync(HttpMethod.Get, query);
 
     private static string[] Paths(ApiAnswer answer) =>
         [.. answer.Must(200).Nodes().Select(node => (string)node["path"]!)];
 
     private async Task MarkAsync(string path, bool isFavorite = true) =>
-        (await api.ChangeAsync(await api.IdAsync(path), new { isFavorite })).Must(200);
+        (await Api.ChangeAsync(await Api.IdAsync(path), new { isFavorite })).Must(200);
 
     [Fact]
     public async Task Favourites_are_folders_and_files_with_their_paths_from_page_to_page()
     {
         foreach (var made in new[] { "a", "a/b", "gone" })
-            (await drive.MkcolAsync(made)).Must(201);
+            (await Drive.MkcolAsync(made)).Must(201);
         foreach (var made in new[] { "a/b/x", "x", "gone/y", "plain" })
-            (await drive.PutAsync(made, made)).Must(201);
+            (await Drive.PutAsync(made, made)).Must(201);
         foreach (var marked in new[] { "a/b", "a/b/x", "x", "gone/y", "gone" })
             await MarkAsync(marked);
-        (await drive.DeleteAsync("gone")).Must(204);
+        (await Drive.DeleteAsync("gone")).Must(204);
         Assert.Equal(["/a/b", "/a/b/x", "/x"], Paths(await ListAsync("favorites")).Order(StringComparer.Ordinal));
         var first = await ListAsync("favorites?limit=2");
         Assert.Equal(["b", "x"], first.Must(200).Names());
@@ -47,7 +31,7 @@ public sealed class ListTests(SharedKosha kosha) : IAsyncLifetime
         Assert.Equal(["/a/b/x", "/x"], Paths(first)[1..].Concat(Paths(second)).Order(StringComparer.Ordinal));
         Assert.Null(second.Text("next"));
         // A mark follows its node and ends when it is taken away.
-        (await drive.MoveAsync("a/b", "c")).Must(201);
+        (await Drive.MoveAsync("a/b", "c")).Must(201);
         await MarkAsync("x", isFavorite: false);
         Assert.Equal(["/c", "/c/x"], Paths(await ListAsync("favorites")).Order(StringComparer.Ordinal));
     }
@@ -55,31 +39,31 @@ public sealed class ListTests(SharedKosha kosha) : IAsyncLifetime
     [Fact]
     public async Task Recent_files_come_newest_first_and_not_from_the_trash()
     {
-        (await drive.MkcolAsync("f")).Must(201);
-        (await drive.MkcolAsync("gone")).Must(201);
-        (await drive.PutAsync("gone/x", "x")).Must(201);
-        (await drive.PutAsync("old", "1", ("X-OC-Mtime", "1000000000"))).Must(201);
-        (await drive.PutAsync("f/new", "2")).Must(201);
-        (await drive.PutAsync("future", "3", ("X-OC-Mtime", "4000000000"))).Must(201);
-        (await drive.PutAsync("last", "4")).Must(201);
-        (await drive.DeleteAsync("gone")).Must(204);
+        (await Drive.MkcolAsync("f")).Must(201);
+        (await Drive.MkcolAsync("gone")).Must(201);
+        (await Drive.PutAsync("gone/x", "x")).Must(201);
+        (await Drive.PutAsync("old", "1", ("X-OC-Mtime", "1000000000"))).Must(201);
+        (await Drive.PutAsync("f/new", "2")).Must(201);
+        (await Drive.PutAsync("future", "3", ("X-OC-Mtime", "4000000000"))).Must(201);
+        (await Drive.PutAsync("last", "4")).Must(201);
+        (await Drive.DeleteAsync("gone")).Must(204);
         // What came lately is recent however old it is.
         Assert.Equal(["/last", "/f/new", "/old"], Paths(await ListAsync("recent")));
         Assert.Equal(["/last", "/f/new"], Paths(await ListAsync("recent?limit=2&days=1")));
-        (await drive.PutAsync("old", "again")).Must(204);
+        (await Drive.PutAsync("old", "again")).Must(204);
         Assert.Equal("/old", Paths(await ListAsync("recent"))[0]);
     }
 
     [Fact]
     public async Task Lists_are_ones_own_and_their_values_have_limits()
     {
-        (await drive.PutAsync("mine", "x")).Must(201);
+        (await Drive.PutAsync("mine", "x")).Must(201);
         await MarkAsync("mine");
-        using var otherDrive = await kosha.NewDriveAsync();
+        using var otherDrive = await Shared.NewDriveAsync();
         using var other = new ApiClient(otherDrive);
         foreach (var list in new[] { "favorites", "recent" })
             Assert.Empty((await other.SendAsync(HttpMethod.Get, list)).Must(200).Nodes());
-        using var wrong = new ApiClient(new DavClient(drive.Server, drive.User with { Password = "wrong" }));
+        using var wrong = new ApiClient(new DavClient(Drive.Server, Drive.User with { Password = "wrong" }));
         foreach (var list in new[] { "favorites", "recent" })
             (await wrong.SendAsync(HttpMethod.Get, list)).MustBe("unauthorized", 401);
         foreach (var query in new[]

@@ -5,27 +5,21 @@ using Xunit;
 namespace Kosha.Tests.Api;
 
 /// <summary>Plans by the API of a real daemon, and what a user's storage is made of.</summary>
-public sealed class PlanTests(SharedKosha kosha) : IAsyncLifetime
+public sealed class PlanTests(SharedKosha kosha) : ApiTest(kosha)
 {
-    private DavClient drive = null!;
     private ApiClient admin = null!;
-    private ApiClient api = null!;
 
-    public async ValueTask InitializeAsync()
+    public override async ValueTask InitializeAsync()
     {
-        var daemon = await kosha.Instance;
-        drive = await daemon.NewDriveAsync();
-        api = new(drive);
-        using var files = daemon.AdminDrive();
+        await base.InitializeAsync();
+        using var files = (await Shared.Instance).AdminDrive();
         admin = new(files);
     }
 
-    public ValueTask DisposeAsync()
+    public override ValueTask DisposeAsync()
     {
-        api.Dispose();
         admin.Dispose();
-        drive.Dispose();
-        return ValueTask.CompletedTask;
+        return base.DisposeAsync();
     }
 
     private static JsonObject Body(string? name, params (string Limit, long? Value)[] limits)
@@ -40,7 +34,7 @@ public sealed class PlanTests(SharedKosha kosha) : IAsyncLifetime
     [Fact]
     public async Task An_administrator_makes_changes_and_removes_plans()
     {
-        var name = $"plan of {drive.User.Name}";
+        var name = $"plan of {Drive.User.Name}";
         var made = (await admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name, ("maxBytes", 1000)))).Must(201);
         (await admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name))).MustBe("already-exists", 409);
         var at = $"admin/plans/{made.Id}";
@@ -74,28 +68,49 @@ public sealed class PlanTests(SharedKosha kosha) : IAsyncLifetime
             (await admin.SendAsync(HttpMethod.Post, "admin/plans", body)).MustBe("malformed", 400);
     }
 
+    [Theory]
+    [InlineData("maxBytes", 1L << 60)]
+    [InlineData("maxFileBytes", 1L << 60)]
+    [InlineData("maxNodes", 1_000_000_000L)]
+    [InlineData("maxOpenUploads", 1_000_000_000L)]
+    [InlineData("trashDays", 36_500L)]
+    [InlineData("versionDays", 36_500L)]
+    public async Task Every_limit_has_a_largest_number(string limit, long most)
+    {
+        var name = $"{limit} of {Drive.User.Name}";
+        (await admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name, (limit, most + 1))))
+            .MustBe("invalid-value", 400);
+        (await admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name, (limit, long.MaxValue))))
+            .MustBe("invalid-value", 400);
+        var made = (await admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name, (limit, most)))).Must(201);
+        Assert.Equal(most, (long)made.Body!["limits"]![limit]!);
+        (await admin.SendAsync(HttpMethod.Patch, $"admin/plans/{made.Id}", Body(null, (limit, most + 1))))
+            .MustBe("invalid-value", 400);
+        (await admin.SendAsync(HttpMethod.Delete, $"admin/plans/{made.Id}")).Must(204);
+    }
+
     [Fact]
     public async Task Plans_are_for_administrators()
     {
-        (await api.SendAsync(HttpMethod.Get, "admin/plans")).MustBe("forbidden", 403);
-        (await api.SendAsync(HttpMethod.Post, "admin/plans", Body("mine"))).MustBe("forbidden", 403);
-        (await api.SendAsync(HttpMethod.Patch, "admin/plans/1", Body(null))).MustBe("forbidden", 403);
-        (await api.SendAsync(HttpMethod.Delete, "admin/plans/1")).MustBe("forbidden", 403);
+        (await Api.SendAsync(HttpMethod.Get, "admin/plans")).MustBe("forbidden", 403);
+        (await Api.SendAsync(HttpMethod.Post, "admin/plans", Body("mine"))).MustBe("forbidden", 403);
+        (await Api.SendAsync(HttpMethod.Patch, "admin/plans/1", Body(null))).MustBe("forbidden", 403);
+        (await Api.SendAsync(HttpMethod.Delete, "admin/plans/1")).MustBe("forbidden", 403);
     }
 
     [Fact]
     public async Task A_user_sees_what_the_storage_is_made_of()
     {
-        (await drive.PutAsync("file", "12345")).Must(201);
-        (await drive.PutAsync("file", "123")).Must(204);
-        (await drive.PutAsync("gone", "1")).Must(201);
-        (await drive.DeleteAsync("gone")).Must(204);
-        var begun = (await api.BeginAsync("upload", [1, 2, 3, 4, 5, 6, 7])).Must(201);
-        var usage = (await api.SendAsync(HttpMethod.Get, "usage")).Must(200);
+        (await Drive.PutAsync("file", "12345")).Must(201);
+        (await Drive.PutAsync("file", "123")).Must(204);
+        (await Drive.PutAsync("gone", "1")).Must(201);
+        (await Drive.DeleteAsync("gone")).Must(204);
+        var begun = (await Api.BeginAsync("upload", [1, 2, 3, 4, 5, 6, 7])).Must(201);
+        var usage = (await Api.SendAsync(HttpMethod.Get, "usage")).Must(200);
         Assert.Equal((16L, 5L, 7L, 2L), ((long)usage.Body!["usedBytes"]!, (long)usage.Body["versionBytes"]!,
             (long)usage.Body["reservedBytes"]!, (long)usage.Body["nodes"]!));
         Assert.Equal("default", usage.Text("plan"));
         Assert.Equal(10737418240L, (long)usage.Body["limits"]!["maxBytes"]!);
-        (await api.CancelAsync(begun.Id)).Must(204);
+        (await Api.CancelAsync(begun.Id)).Must(204);
     }
 }

@@ -6,7 +6,7 @@ using Xunit;
 namespace Kosha.Tests.Api;
 
 /// <summary><c>/api/register</c> and invites.</summary>
-public sealed class RegistrationTests(SharedKosha shared)
+public sealed class RegistrationTests(SharedKosha shared, SharedPostgres postgres)
 {
     private const string Password = "a password of mine";
 
@@ -75,6 +75,14 @@ public sealed class RegistrationTests(SharedKosha shared)
         (await RegisterAsync(kosha, "first", email: "first@example.org")).Must(201);
         (await RegisterAsync(kosha, "other", email: "FIRST@example.org")).MustBe("already-exists", 409);
         (await RegisterAsync(kosha, "first", "22222-22222-22222-22222")).MustBe("forbidden", 403);
+        // With a name that is taken nothing is said of an email.
+        var details = new List<string?>();
+        foreach (var email in new[] { "first@example.org", "nobody@example.org", "admin@example.org" })
+        {
+            var answer = await RegisterAsync(kosha, "admin", email: email, from: "192.0.2.7");
+            details.Add(answer.MustBe("already-exists", 409).Text("detail"));
+        }
+        Assert.Single(details.Distinct());
         for (var i = 3; i < RegistrationEndpoints.AttemptsByAddress; i++)
             (await RegisterAsync(kosha, "first")).MustBe("already-exists", 409);
         var refused = (await RegisterAsync(kosha, "second")).MustBe("limit-reached", 429);
@@ -87,6 +95,31 @@ public sealed class RegistrationTests(SharedKosha shared)
         // Signing in is another thing.
         using var browser = new Browser(kosha.Url);
         (await browser.SignInAsync("second", Password)).Must(200);
+        await kosha.StopAsync();
+    }
+
+    [Fact]
+    public async Task Where_it_is_open_a_server_takes_so_many_a_day_from_wherever_they_come()
+    {
+        var database = await (await postgres.Durable).NewEmptyDatabaseAsync();
+        await using var kosha = await KoshaProcess.StartNewAsync(
+            ("Accounts:Registration", "open"), ("Accounts:RegistrationsPerDay", "4"),
+            ("Http:TrustedProxies", "127.0.0.0/8"), ("Database:ConnectionString", database));
+        // The first administrator is one of the four.
+        var atOnce = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(i => RegisterAsync(kosha, $"user{i}", from: $"192.0.2.{i}")));
+        Assert.Equal(3, atOnce.Count(answer => answer.Status == 201));
+        foreach (var refused in atOnce.Where(answer => answer.Status != 201))
+        {
+            refused.MustBe("limit-reached", 429);
+            Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalHours, 23, 24);
+        }
+        // It tells nobody which names there are, and keeps nobody out who is invited.
+        (await RegisterAsync(kosha, "admin", from: "192.0.2.20")).MustBe("limit-reached", 429);
+        (await RegisterAsync(kosha, "invited", await InviteAsync(kosha), from: "192.0.2.21")).Must(201);
+        (await RegisterAsync(kosha, "late", from: "192.0.2.22")).MustBe("limit-reached", 429);
+        await Sql.ExecuteAsync(database, "update users set created_at = created_at - interval '1 day'");
+        (await RegisterAsync(kosha, "late", from: "192.0.2.22")).Must(201);
         await kosha.StopAsync();
     }
 

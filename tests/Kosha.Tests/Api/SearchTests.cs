@@ -5,41 +5,25 @@ using Xunit;
 namespace Kosha.Tests.Api;
 
 /// <summary>Searching over HTTP, and searches that are kept.</summary>
-public sealed class SearchTests(SharedKosha kosha) : IAsyncLifetime
+public sealed class SearchTests(SharedKosha kosha) : ApiTest(kosha)
 {
-    private DavClient drive = null!;
-    private ApiClient api = null!;
-
-    public async ValueTask InitializeAsync()
-    {
-        drive = await kosha.NewDriveAsync();
-        api = new(drive);
-    }
-
-    public ValueTask DisposeAsync()
-    {
-        api.Dispose();
-        drive.Dispose();
-        return ValueTask.CompletedTask;
-    }
-
-    private Task<ApiAnswer> GetAsync(string path) => api.SendAsync(HttpMethod.Get, path);
+    private Task<ApiAnswer> GetAsync(string path) => Api.SendAsync(HttpMethod.Get, path);
 
     private static string[] PathsOf(ApiAnswer answer) =>
-        [.. answer.Must(200).Body!["hits"]!.AsArray().Select(hit => (string)hit!["path"]!)];
+        [.. answer.Must(200).Body!["nodes"]!.AsArray().Select(hit => (string)hit!["path"]!)];
 
     private static string Encode(string path) => string.Join('/', path.Split('/').Select(DavClient.Encode));
 
     private async Task PutAsync(params string[] paths)
     {
         foreach (var path in paths)
-            (await drive.PutAsync(Encode(path), "x")).Must(201);
+            (await Drive.PutAsync(Encode(path), "x")).Must(201);
     }
 
     [Fact]
     public async Task Files_are_found_with_their_places_page_by_page()
     {
-        (await drive.MkcolAsync(Encode("Отчёты"))).Must(201);
+        (await Drive.MkcolAsync(Encode("Отчёты"))).Must(201);
         await PutAsync("Отчёты/Годовой отчёт.pdf", "отчет 2.txt", "invoice.txt");
         Assert.Equal(["/отчет 2.txt", "/Отчёты", "/Отчёты/Годовой отчёт.pdf"],
             PathsOf(await GetAsync($"search?q={Uri.EscapeDataString("ОТЧЕТ")}")).Order());
@@ -76,27 +60,27 @@ public sealed class SearchTests(SharedKosha kosha) : IAsyncLifetime
         Assert.Equal(["/a.jpg"], PathsOf(await GetAsync($"search-profiles/{kept.Id}/hits")));
         (await KeepAsync(new() { ["name"] = "PICTURES" })).MustBe("already-exists", 409);
         var other = (await KeepAsync(new() { ["name"] = "All" })).Must(201);
-        var changed = (await api.SendAsync(HttpMethod.Put, $"search-profiles/{kept.Id}",
+        var changed = (await Api.SendAsync(HttpMethod.Put, $"search-profiles/{kept.Id}",
             new JsonObject { ["name"] = "Papers", ["q"] = "b", ["extensions"] = new JsonArray("pdf") })).Must(200);
         Assert.Equal("Papers", changed.Text("name"));
         Assert.Null(changed.Body!["types"]);
         Assert.Equal(["/b.pdf"], PathsOf(await GetAsync($"search-profiles/{kept.Id}/hits")));
-        (await api.SendAsync(HttpMethod.Put, $"search-profiles/{other.Id}", new JsonObject { ["name"] = "papers" }))
+        (await Api.SendAsync(HttpMethod.Put, $"search-profiles/{other.Id}", new JsonObject { ["name"] = "papers" }))
             .MustBe("already-exists", 409);
         Assert.Equal(["All", "Papers"], (await GetAsync("search-profiles")).Must(200).Body!["profiles"]!.AsArray()
             .Select(profile => (string)profile!["name"]!));
-        (await api.SendAsync(HttpMethod.Delete, $"search-profiles/{kept.Id}")).Must(204);
-        (await api.SendAsync(HttpMethod.Delete, $"search-profiles/{kept.Id}")).MustBe("not-found", 404);
+        (await Api.SendAsync(HttpMethod.Delete, $"search-profiles/{kept.Id}")).Must(204);
+        (await Api.SendAsync(HttpMethod.Delete, $"search-profiles/{kept.Id}")).MustBe("not-found", 404);
         (await GetAsync($"search-profiles/{kept.Id}")).MustBe("not-found", 404);
     }
 
-    private Task<ApiAnswer> KeepAsync(JsonObject body) => api.SendAsync(HttpMethod.Post, "search-profiles", body);
+    private Task<ApiAnswer> KeepAsync(JsonObject body) => Api.SendAsync(HttpMethod.Post, "search-profiles", body);
 
     [Fact]
     public async Task Kept_searches_are_their_users_alone_and_not_without_end()
     {
         var kept = (await KeepAsync(new() { ["name"] = "mine", ["q"] = "x" })).Must(201);
-        using var otherDrive = await kosha.NewDriveAsync();
+        using var otherDrive = await Shared.NewDriveAsync();
         using var other = new ApiClient(otherDrive);
         foreach (var (method, path) in new[]
         {

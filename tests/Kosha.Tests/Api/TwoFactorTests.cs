@@ -10,13 +10,6 @@ public sealed class TwoFactorTests(TwoNodesTests.Nodes nodes) : IClassFixture<Tw
 {
     private const string Route = "api/account/two-factor";
 
-    private static async Task<Browser> SignedInAsync(KoshaProcess kosha, TestUser user)
-    {
-        var browser = new Browser(kosha.Url);
-        (await browser.SignInAsync(user.Name, user.Password)).Must(200);
-        return browser;
-    }
-
     private static Task<ApiAnswer> SignInAsync(Browser browser, TestUser user, string code) => browser.SendAsync(
         HttpMethod.Post, "api/session", new { username = user.Name, password = user.Password, code });
 
@@ -38,7 +31,7 @@ public sealed class TwoFactorTests(TwoNodesTests.Nodes nodes) : IClassFixture<Tw
     private async Task<(TestUser User, Browser Browser, Authenticator Authenticator, string[] Recovery)> NewAsync()
     {
         var user = await nodes.First.NewUserAsync();
-        var browser = await SignedInAsync(nodes.First, user);
+        var browser = await Browser.SignedInAsync(nodes.First, user);
         var authenticator = await BeginAsync(browser, user);
         var confirmed = await browser.SendAsync(
             HttpMethod.Post, Route + "/confirm", new { code = authenticator.Code(0) });
@@ -52,8 +45,8 @@ public sealed class TwoFactorTests(TwoNodesTests.Nodes nodes) : IClassFixture<Tw
     public async Task It_begins_with_a_first_code_and_not_before()
     {
         var user = await nodes.First.NewUserAsync();
-        using var browser = await SignedInAsync(nodes.First, user);
-        using var other = await SignedInAsync(nodes.Second, user);
+        using var browser = await Browser.SignedInAsync(nodes.First, user);
+        using var other = await Browser.SignedInAsync(nodes.Second, user);
         (await browser.SendAsync(HttpMethod.Post, Route, new { password = "wrong" })).MustBe("wrong-password", 403);
         (await browser.SendAsync(HttpMethod.Post, Route + "/confirm", new { code = "123456" }))
             .MustBe("not-found", 404);
@@ -62,7 +55,7 @@ public sealed class TwoFactorTests(TwoNodesTests.Nodes nodes) : IClassFixture<Tw
         (await browser.SendAsync(HttpMethod.Post, Route + "/confirm", new { code = authenticator.WrongCode() }))
             .MustBe("wrong-code", 403);
         (await other.WhoAsync()).Must(200);
-        using (var third = await SignedInAsync(nodes.Second, user))
+        using (var third = await Browser.SignedInAsync(nodes.Second, user))
             Assert.False((bool)(await third.SendAsync(HttpMethod.Get, "api/account")).Must(200).Body!["twoFactor"]!);
         var confirmed = await browser.SendAsync(
             HttpMethod.Post, Route + "/confirm", new { code = authenticator.Code(0) });
@@ -105,7 +98,7 @@ public sealed class TwoFactorTests(TwoNodesTests.Nodes nodes) : IClassFixture<Tw
     public async Task Devices_need_app_passwords_also_those_that_were_remembered()
     {
         var user = await nodes.First.NewUserAsync();
-        using var browser = await SignedInAsync(nodes.First, user);
+        using var browser = await Browser.SignedInAsync(nodes.First, user);
         using var drive = nodes.Second.Drive(user);
         using var onApi = new ApiClient(drive);
         (await drive.PropfindAsync("", "0")).Must(207);
@@ -114,7 +107,8 @@ public sealed class TwoFactorTests(TwoNodesTests.Nodes nodes) : IClassFixture<Tw
         (await browser.SendAsync(HttpMethod.Post, Route + "/confirm", new { code = authenticator.Code(0) })).Must(200);
         (await drive.PropfindAsync("", "0")).Must(401);
         (await onApi.ListAsync()).MustBe("unauthorized", 401);
-        var secret = (await browser.SendAsync(HttpMethod.Post, "api/app-passwords", new { label = "phone" }))
+        var secret = (await browser.SendAsync(
+            HttpMethod.Post, "api/app-passwords", new { label = "phone", password = user.Password }))
             .Must(201).Text("secret")!;
         using var phone = nodes.Second.Drive(user with { Password = secret });
         (await phone.PropfindAsync("", "0")).Must(207);
@@ -146,7 +140,7 @@ public sealed class TwoFactorTests(TwoNodesTests.Nodes nodes) : IClassFixture<Tw
     public async Task A_first_code_is_limited_too_and_comes_soon()
     {
         var user = await nodes.First.NewUserAsync();
-        using var browser = await SignedInAsync(nodes.First, user);
+        using var browser = await Browser.SignedInAsync(nodes.First, user);
         var authenticator = await BeginAsync(browser, user);
         var late = $"""
             update two_factors t set created_at = t.created_at - interval '16 minutes'
@@ -196,16 +190,88 @@ public sealed class TwoFactorTests(TwoNodesTests.Nodes nodes) : IClassFixture<Tw
             HttpMethod.Post, Route + "/recovery-codes", user.Password, authenticator.Code(1)));
         Assert.Empty(renewed.Intersect(recovery));
         Assert.Equal(401, await SignInStatusAsync(user, recovery[0]));
-        (await SendAsync(HttpMethod.Delete, Route, user.Password, renewed[0])).Must(204);
-        (await SendAsync(HttpMethod.Delete, Route, user.Password, renewed[1])).MustBe("wrong-code", 403);
-        using (var again = await SignedInAsync(nodes.Second, user))
+        using (var other = new Browser(nodes.Second.Url))
         {
-            var second = await BeginAsync(again, user);
-            (await again.SendAsync(HttpMethod.Post, Route + "/confirm", new { code = second.Code(0) })).Must(200);
+            (await SignInAsync(other, user, renewed[2])).Must(200);
+            (await SendAsync(HttpMethod.Delete, Route, user.Password, renewed[0])).Must(204);
+            (await other.WhoAsync()).MustBe("unauthorized", 401);
         }
+        (await browser.WhoAsync()).Must(200);
+        (await SendAsync(HttpMethod.Delete, Route, user.Password, renewed[1])).MustBe("not-found", 404);
+        using var again = await Browser.SignedInAsync(nodes.Second, user);
+        var second = await BeginAsync(again, user);
+        (await again.SendAsync(HttpMethod.Post, Route + "/confirm", new { code = second.Code(0) })).Must(200);
+        (await again.WhoAsync()).Must(200);
         (await nodes.First.CommandAsync("user", "two-factor-off", user.Name)).MustSucceed();
+        (await again.WhoAsync()).MustBe("unauthorized", 401);
         (await nodes.First.CommandAsync("user", "two-factor-off", user.Name)).MustFail();
-        (await SignedInAsync(nodes.Second, user)).Dispose();
+        (await Browser.SignedInAsync(nodes.Second, user)).Dispose();
+    }
+
+    [Fact]
+    public async Task What_would_hand_the_account_over_takes_a_code_that_was_not_used()
+    {
+        const string Changed = "quite another password";
+        var (user, browser, authenticator, recovery) = await NewAsync();
+        using var signedIn = browser;
+        var email = $"{user.Name}@example.org";
+        Task<ApiAnswer> EmailAsync(string? code) =>
+            browser.SendAsync(HttpMethod.Patch, "api/account", new { password = user.Password, code, email });
+        Task<ApiAnswer> PasswordAsync(string? code) => browser.SendAsync(
+            HttpMethod.Put, "api/account/password", new { password = user.Password, code, @new = Changed });
+        Task<ApiAnswer> DeleteAsync(string? code, string password) =>
+            browser.SendAsync(HttpMethod.Delete, "api/account", new { password, code });
+        foreach (var call in new Func<string?, Task<ApiAnswer>>[]
+        {
+            EmailAsync, PasswordAsync, code => DeleteAsync(code, user.Password),
+        })
+        {
+            (await call(null)).MustBe("two-factor-required", 403);
+            (await call("")).MustBe("two-factor-required", 403);
+            (await call(authenticator.WrongCode())).MustBe("wrong-code", 403);
+            // It switched two-factor sign-in on.
+            (await call(authenticator.Code(0))).MustBe("wrong-code", 403);
+        }
+        (await DeleteAsync(recovery[0], "a wrong password")).MustBe("wrong-password", 403);
+        Assert.Equal(email, (await EmailAsync(authenticator.Code(1))).Must(200).Text("email"));
+        (await PasswordAsync(authenticator.Code(1))).MustBe("wrong-code", 403);
+        (await PasswordAsync(recovery[0])).Must(204);
+        (await DeleteAsync(recovery[0], Changed)).MustBe("wrong-code", 403);
+        (await DeleteAsync(recovery[1], Changed)).Must(204);
+        (await browser.WhoAsync()).MustBe("unauthorized", 401);
+    }
+
+    /// <summary>The door of administrators is no way around what it takes of everybody.</summary>
+    [Fact]
+    public async Task An_administrator_shows_a_code_for_what_would_hand_an_account_over()
+    {
+        var (user, browser, _, recovery) = await NewAsync();
+        using var signedIn = browser;
+        (await nodes.First.CommandAsync("user", "role", user.Name, "admin")).MustSucceed();
+        var other = await nodes.First.NewUserAsync();
+        async Task<string> PathAsync(TestUser whom) => "api/admin/users/" + await Sql.ExecuteAsync(
+            nodes.ConnectionString, $"select id from users where username = '{whom.Name}'");
+        var (own, others) = (await PathAsync(user), await PathAsync(other));
+        Task<ApiAnswer> SetAsync(string path, string? ownCode) => browser.SendAsync(
+            HttpMethod.Patch, path, new { password = "a new password", ownPassword = user.Password, ownCode });
+        (await SetAsync(own, null)).MustBe("two-factor-required", 403);
+        (await browser.SendAsync(HttpMethod.Delete, own, new { password = user.Password }))
+            .MustBe("two-factor-required", 403);
+        (await SetAsync(others, null)).MustBe("two-factor-required", 403);
+        (await browser.SendAsync(HttpMethod.Delete, others, new { password = user.Password }))
+            .MustBe("two-factor-required", 403);
+        Task<ApiAnswer> MakeAsync(string? ownCode) => browser.SendAsync(HttpMethod.Post, "api/admin/users", new
+        {
+            username = $"{user.Name}2", password = "a password", isAdmin = true, ownPassword = user.Password, ownCode,
+        });
+        (await MakeAsync(null)).MustBe("two-factor-required", 403);
+        (await MakeAsync(recovery[2])).Must(201);
+        (await SetAsync(others, recovery[3])).Must(200);
+        (await browser.SendAsync(HttpMethod.Delete, others, new { password = user.Password, code = recovery[4] }))
+            .Must(204);
+        (await SetAsync(own, recovery[0])).Must(200);
+        (await browser.WhoAsync()).MustBe("unauthorized", 401);
+        Assert.Equal(200, await SignInStatusAsync(user with { Password = "a new password" }, recovery[1]));
     }
 
     [Fact]

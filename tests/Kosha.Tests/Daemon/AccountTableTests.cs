@@ -198,11 +198,24 @@ public sealed class AccountTableTests(SharedPostgres postgres) : IAsyncLifetime
     public async Task Attempts_at_once_do_not_exceed_their_limit()
     {
         var failures = new SignInFailures(database);
-        var waits = await Task.WhenAll(
-            Enumerable.Range(0, 20).Select(_ => failures.CountAttemptAsync("register 1", 5, None)));
+        var waits = await Task.WhenAll(Enumerable.Range(0, 20).Select(
+            _ => failures.CountAttemptAsync("register 1", 5, SignInFailures.Window, None)));
         Assert.Equal(5, waits.Count(wait => wait is null));
         Assert.All(waits.OfType<TimeSpan>(),
             wait => Assert.InRange(wait, TimeSpan.FromSeconds(1), SignInFailures.Window));
+    }
+
+    [Fact]
+    public async Task Attempts_of_a_day_count_for_a_day()
+    {
+        var (failures, day) = (new SignInFailures(database), TimeSpan.FromDays(1));
+        for (var i = 0; i < 2; i++)
+            Assert.Null(await failures.CountAttemptAsync("emails 1", 2, day, None));
+        // Removes what is over.
+        await failures.CountAsync(["jo@1"], None);
+        for (var i = 0; i < 2; i++)
+            Assert.InRange((await failures.CountAttemptAsync("emails 1", 2, day, None))!.Value, day / 2, day);
+        Assert.Null(await failures.CountAttemptAsync("emails 2", 2, day, None));
     }
 
     [Fact]

@@ -95,6 +95,36 @@ public sealed class SignInTests(SharedKosha shared)
     }
 
     [Fact]
+    public async Task A_device_with_an_old_password_takes_nobodys_attempts_away_until_it_is_right_again()
+    {
+        await using var kosha = await KoshaProcess.StartNewAsync(("Http:TrustedProxies", "127.0.0.0/8"));
+        var user = await kosha.NewUserAsync();
+        const string Home = "192.0.2.1", Old = "the password before";
+        foreach (var name in new[] { user.Name, "nobody-of-this-name" })
+        {
+            for (var i = 0; i <= SignIn.FailuresByAddress; i++)
+                Assert.Equal(401, await StatusAsync(kosha, name, Old, Home));
+        }
+        // Neither the account nor the address came to its limit.
+        Assert.Equal(200, await StatusAsync(kosha, user.Name, user.Password, Home));
+        Assert.Equal(200, await StatusAsync(kosha, "admin", KoshaProcess.AdminPassword, Home));
+        // Another one is verified and counted all the same.
+        for (var i = 1; i < SignIn.FailuresByNameAndAddress; i++)
+            Assert.Equal(401, await StatusAsync(kosha, user.Name, $"guess {i}", "192.0.2.2"));
+        Assert.Equal(401, await StatusAsync(kosha, user.Name, Old, "192.0.2.2"));
+        Assert.Equal(429, await StatusAsync(kosha, user.Name, "guess", "192.0.2.2"));
+        // What was wrong is right with the next request.
+        (await kosha.CommandAsync(Old + "\n", ["user", "passwd", user.Name, "--password-stdin"])).MustSucceed();
+        Assert.Equal(200, await StatusAsync(kosha, user.Name, Old, Home));
+        (await kosha.CommandAsync("user", "disable", user.Name)).MustSucceed();
+        for (var i = 0; i < 3; i++)
+            Assert.Equal(401, await StatusAsync(kosha, user.Name, Old, Home));
+        (await kosha.CommandAsync("user", "enable", user.Name)).MustSucceed();
+        Assert.Equal(200, await StatusAsync(kosha, user.Name, Old, Home));
+        await kosha.StopAsync();
+    }
+
+    [Fact]
     public async Task A_stranger_cannot_choose_the_address_under_which_failures_count()
     {
         await using var kosha = await KoshaProcess.StartNewAsync();

@@ -16,6 +16,14 @@ public sealed class Browser : IDisposable
         http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, CookieContainer = Cookies });
     }
 
+    /// <summary>A browser in which this user has signed in by the password alone.</summary>
+    public static async Task<Browser> SignedInAsync(KoshaProcess kosha, TestUser user)
+    {
+        var browser = new Browser(kosha.Url);
+        (await browser.SignInAsync(user.Name, user.Password)).Must(200);
+        return browser;
+    }
+
     public CookieContainer Cookies { get; } = new();
 
     /// <summary>What the browser says of the page; null: it says nothing.</summary>

@@ -110,6 +110,8 @@ public sealed class StorageFixture(SharedPostgres postgres) : IAsyncLifetime
     public async Task<int> ExecuteAsync(string sql)
     {
         await using var command = Database.Source.CreateCommand(sql);
+        // Some fill a database with a million rows.
+        command.CommandTimeout = 0;
         return await command.ExecuteNonQueryAsync();
     }
 

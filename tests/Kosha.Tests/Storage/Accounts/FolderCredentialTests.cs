@@ -147,11 +147,10 @@ public sealed class FolderCredentialTests(StorageFixture storage) : IClassFixtur
         await owner.MakeFolderAsync("a/b/below");
         await owner.PutAsync("a/b/below/inside too", "x");
         await owner.PutAsync("inside of nothing", "x");
-        var search = new NodeSearch(storage.Database);
         async Task<string[]> FindAsync(TestUser user, string? text, long? folderId = null)
         {
             var query = new NodeQuery { Text = text, FolderId = folderId };
-            var page = await search.FindAsync(user.Caller, query, SearchOrder.Modified, null, 100, None);
+            var page = await storage.Tree.SearchAsync(user.Caller, query, SearchOrder.Modified, null, 100, None);
             return [.. page.Hits.Select(hit => hit.Path.ToString()).Order(StringComparer.Ordinal)];
         }
         Assert.Equal(["/below/inside too", "/inside"], await FindAsync(device, "inside"));

@@ -1,5 +1,6 @@
 using Kosha.Storage;
 using Kosha.Storage.Search;
+using Kosha.Storage.Tree;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
@@ -10,17 +11,9 @@ public sealed class NodeSearchTests(SharedPostgres postgres) : StorageTest(postg
 {
     private static readonly CancellationToken None = CancellationToken.None;
 
-    private NodeSearch search = null!;
-
-    protected override Task PrepareAsync()
-    {
-        search = new(Storage.Database);
-        return Task.CompletedTask;
-    }
-
     private async Task<string[]> FindAsync(NodeQuery query, SearchOrder order = default, TestUser? user = null)
     {
-        var page = await search.FindAsync((user ?? User).Caller, query, order, null, NodeSearch.MaxHits, None);
+        var page = await Storage.Tree.SearchAsync((user ?? User).Caller, query, order, null, NodeTree.MaxHits, None);
         Assert.Null(page.Next);
         return [.. page.Hits.Select(hit => string.Join('/', hit.Path.Names))];
     }
@@ -39,6 +32,8 @@ public sealed class NodeSearchTests(SharedPostgres postgres) : StorageTest(postg
     [InlineData("Quarterly report.docx", "repport")]
     [InlineData("Quarterly report.docx", "qarterly")]
     [InlineData("receive.txt", "recieve")]
+    [InlineData("Report 57.pdf", "57 repport")]
+    [InlineData("Annual report 57.pdf", "annnual 57 repport")]
     [InlineData("Résumé.pdf", "resume")]
     [InlineData("resume.pdf", "résumé")]
     [InlineData("Übergabe Straße.txt", "ubergabe straße")]
@@ -151,7 +146,8 @@ public sealed class NodeSearchTests(SharedPostgres postgres) : StorageTest(postg
             SearchPosition? after = null;
             do
             {
-                var page = await search.FindAsync(User.Caller, new() { Text = "report" }, order, after, 10, None);
+                var page = await Storage.Tree.SearchAsync(
+                    User.Caller, new() { Text = "report" }, order, after, 10, None);
                 Assert.InRange(page.Hits.Count, 0, 10);
                 found.AddRange(page.Hits.Select(hit => hit.Node.Name));
                 after = page.Next;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Dapper;
 using Kosha.Storage.Search;
+using Kosha.Storage.Tree;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
@@ -39,10 +40,9 @@ public sealed class SearchPlanTests(SharedPostgres postgres) : StorageTest(postg
     public async Task Names_of_one_user_are_found_by_the_index_and_what_is_in_the_trash_never()
     {
         await FillAsync();
-        var search = new NodeSearch(Storage.Database);
         foreach (var text in new[] { "report", "repport" })
         {
-            var page = await search.FindAsync(
+            var page = await Storage.Tree.SearchAsync(
                 User.Caller, new() { Text = text }, SearchOrder.Relevance, null, 50, CancellationToken.None);
             Assert.Equal(50, page.Hits.Count);
             Assert.All(page.Hits, hit => Assert.Equal("folder 1", hit.Path.Names[0]));
@@ -56,7 +56,8 @@ public sealed class SearchPlanTests(SharedPostgres postgres) : StorageTest(postg
 
     private async Task<string> PlanAsync(NodeQuery query)
     {
-        var command = NodeSearch.Command(User.Caller, query, SearchOrder.Relevance, null, 50, CancellationToken.None);
+        var command = NodeTree.SearchCommand(
+            User.Caller, query, SearchOrder.Relevance, null, 50, CancellationToken.None);
         return string.Join('\n', await Storage.Database.ReadAsync(connection => connection.QueryAsync<string>(
             "explain (analyze, buffers) " + command.CommandText, command.Parameters), CancellationToken.None));
     }

@@ -55,19 +55,48 @@ public sealed class DepthTests(StorageFixture storage) : IClassFixture<StorageFi
         Assert.Empty(await user.NamesAsync("a/b/c/copy"));
     }
 
+    [Fact]
+    public async Task Of_many_that_move_at_once_none_does_where_one_would_come_too_deep()
+    {
+        var user = await UserWithDeepTreeAsync();
+        await user.MakeFoldersAsync("flat", "flat/in");
+        long[] ids = [(await user.GetAsync("flat")).Id, (await user.GetAsync("deep")).Id];
+        var (tooDeep, target) = ((await user.GetAsync("a/b/c")).Id, (await user.GetAsync("a/b")).Id);
+        var refusal = await RefusedAsync(StorageFault.InvalidName, () => storage.Tree.MoveAsync(
+            user.Caller, ids, tooDeep, NameConflict.Fail, WriteConditions.None, default));
+        Assert.Contains("/a/b/c/deep", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(["a", "deep", "flat"], await user.NamesAsync());
+        await storage.Tree.MoveAsync(user.Caller, ids, target, NameConflict.Fail, WriteConditions.None, default);
+        Assert.Equal(["c", "deep", "flat"], await user.NamesAsync("a/b"));
+    }
+
     /// <summary>
     /// Whoever is not the tables' owner waits for the tests at every row of this name. A walk along a path looks at the
-    /// members of the folder at its end, too, so the row stands further down.
+    /// members of the folder at its end, too, so the row stands further down. It may be asked for more than once.
     /// </summary>
     private const string SqlSlowRows = """
-        create role walker login;
+        do $$ begin
+            if not exists (select from pg_roles where rolname = 'walker') then
+                create role walker login;
+            end if;
+        end $$;
         grant all on all tables in schema public to walker;
-        create function wait_for_tests() returns boolean language plpgsql as
+        create or replace function wait_for_tests() returns boolean language plpgsql as
             $$ begin perform pg_advisory_xact_lock_shared(-78); return true; end $$;
         alter table file_nodes enable row level security;
+        drop policy if exists slow on file_nodes;
         create policy slow on file_nodes for all to walker
             using (case when name = 'slow' then wait_for_tests() else true end) with check (true);
         """;
+
+    /// <summary>Who comes to a slow row waits until this ends.</summary>
+    private static async Task<NpgsqlTransaction> StopWalkersAsync(NpgsqlConnection holder)
+    {
+        var holding = await holder.BeginTransactionAsync();
+        await using var command = new NpgsqlCommand("select pg_advisory_xact_lock(-78)", holder);
+        await command.ExecuteNonQueryAsync();
+        return holding;
+    }
 
     [Fact]
     public async Task A_move_has_the_time_that_a_large_tree_takes()
@@ -78,9 +107,7 @@ public sealed class DepthTests(StorageFixture storage) : IClassFixture<StorageFi
         await using var walker = new Database(
             storage.Database.Source.ConnectionString + ";Username=walker;Command Timeout=3");
         await using var holder = await storage.Database.Source.OpenConnectionAsync();
-        await using var holding = await holder.BeginTransactionAsync();
-        await using (var command = new NpgsqlCommand("select pg_advisory_xact_lock(-78)", holder))
-            await command.ExecuteNonQueryAsync();
+        await using var holding = await StopWalkersAsync(holder);
         var move = new NodeTree(walker).MoveAsync(
             user.Caller, At("large"), At("a/large"), overwrite: true, null, WriteConditions.None, default);
         await Eventually.TrueAsync("the move takes longer than other statements may", async () =>
@@ -92,4 +119,35 @@ public sealed class DepthTests(StorageFixture storage) : IClassFixture<StorageFi
         Assert.True(await move);
         Assert.NotNull(await user.FindAsync("a/large/b/slow"));
     }
+
+    [Fact]
+    public async Task A_restore_measures_a_large_tree_while_others_write_and_once_more_if_it_grew()
+    {
+        var user = await UserWithDeepTreeAsync();
+        await user.MakeFoldersAsync("large", "large/b", "large/b/slow");
+        var id = (await user.GetAsync("large")).Id;
+        await user.TrashAsync("large");
+        // Here its deepest path would have as many levels as there may be.
+        var fitting = (await user.GetAsync("deep" + string.Concat(Enumerable.Repeat("/x", Levels - 1)))).Id;
+        await storage.ExecuteAsync(SqlSlowRows);
+        await using var walker = new Database(storage.Database.Source.ConnectionString + ";Username=walker");
+        await using var holder = await storage.Database.Source.OpenConnectionAsync();
+        await using var holding = await StopWalkersAsync(holder);
+        var restore = RestoreAsync(new NodeTree(walker), user, id, fitting);
+        await Eventually.TrueAsync("the restore measures", async () =>
+            restore.IsCompleted || await storage.SqlAsync<long>("""
+                select count(*) from pg_stat_activity where usename = 'walker' and wait_event_type = 'Lock'
+                """) == 1);
+        // Each of these needs the user's lock.
+        await RestoreAsync(storage.Tree, user, id, parentId: null);
+        await user.MakeFolderAsync("large/b/slow/more");
+        await user.TrashAsync("large");
+        await holding.CommitAsync();
+        await RefusedAsync(StorageFault.InvalidName, () => restore);
+        var shallower = (await user.GetAsync("deep" + string.Concat(Enumerable.Repeat("/x", Levels - 2)))).Id;
+        Assert.Equal(id, Assert.Single(await RestoreAsync(storage.Tree, user, id, shallower)).Id);
+    }
+
+    private static Task<IReadOnlyList<FileNode>> RestoreAsync(NodeTree tree, TestUser user, long id, long? parentId) =>
+        tree.RestoreAsync(user.Caller, [id], new(parentId, MayRename: false), WriteConditions.None, default);
 }

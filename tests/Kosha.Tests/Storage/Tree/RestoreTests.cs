@@ -85,6 +85,25 @@ public sealed class RestoreTests(SharedPostgres postgres) : StorageTest(postgres
     }
 
     [Fact]
+    public async Task A_large_trash_is_measured_in_part()
+    {
+        await User.MakeFoldersAsync("a", "a/b");
+        await User.PutAsync("a/b/one", "1");
+        await User.PutAsync("a/b/two", "22");
+        await User.PutAsync("kept", "333");
+        var tree = Storage.Tree;
+        Assert.Equal(new TrashSize(0, 0, IsMore: false), await tree.TrashSizeAsync(User.Caller, 1, None));
+        var ids = await TrashAsync("a");
+        Assert.Equal(new TrashSize(2, 3, IsMore: false), await tree.TrashSizeAsync(User.Caller, 4, None));
+        var part = await tree.TrashSizeAsync(User.Caller, 2, None);
+        Assert.Equal((1, true), (part.Files, part.IsMore));
+        await tree.MarkTrashAsync(User.Caller, ids, None);
+        Assert.Equal(new TrashSize(0, 0, IsMore: false), await tree.TrashSizeAsync(User.Caller, 4, None));
+        await User.ChangeStampAsync();
+        await RefusedAsync(StorageFault.CredentialRevoked, () => tree.TrashSizeAsync(User.Caller, 4, None));
+    }
+
+    [Fact]
     public async Task Things_go_back_to_where_they_stood_wherever_that_is_now()
     {
         await User.MakeFoldersAsync("a", "a/b", "a/b/in");
@@ -188,6 +207,7 @@ public sealed class RestoreTests(SharedPostgres postgres) : StorageTest(postgres
         var tree = Storage.Tree;
         var limited = (await Storage.LimitAsync(User, "a")).Caller;
         await RefusedAsync(StorageFault.NotAllowed, () => tree.ListTrashAsync(limited, null, 10, None));
+        await RefusedAsync(StorageFault.NotAllowed, () => tree.TrashSizeAsync(limited, 10, None));
         var reader = (await Storage.LimitAsync(User, "", isReadOnly: true)).Caller;
         Assert.Single(await tree.ListTrashAsync(reader, null, 10, None));
         foreach (var caller in (Kosha.Storage.Accounts.Caller[])[limited, reader])

@@ -70,6 +70,7 @@ public sealed class TrashPlanTests(StorageFixture storage) : IClassFixture<Stora
     {
         await tree.TrashAsync(caller, TestUser.At("file"), WriteConditions.None, None);
         var trashed = Assert.Single(await tree.ListTrashAsync(caller, null, 10, None));
+        Assert.Equal(1, (await tree.TrashSizeAsync(caller, 10, None)).Files);
         await tree.RestoreAsync(caller, [trashed.Id], new(null, MayRename: true), WriteConditions.None, None);
         await tree.TrashAsync(caller, TestUser.At("file"), WriteConditions.None, None);
         await tree.MarkTrashAsync(caller, [trashed.Id], None);

@@ -96,6 +96,10 @@ public sealed class VersionTests(SharedPostgres postgres) : StorageTest(postgres
         await User.PutAsync("file", "by the one", With(one));
         await User.PutAsync("file", "by the one again", With(one));
         Assert.Equal(["by the other", "before"], await User.OldContentsAsync("file"));
+        await User.PutAsync("file", "by the other, the second time", With(other));
+        await User.PutAsync("file", "by the one, the second time", With(one));
+        Assert.Equal(["by the other, the second time", "by the one again", "by the other", "before"],
+            await User.OldContentsAsync("file"));
     }
 
     [Fact]

@@ -1,31 +1,27 @@
-using System.Collections.Concurrent;
 using Dapper;
 using Kosha.Storage.Accounts;
-using Kosha.Storage.Tree;
+using Kosha.Storage.Search;
 
-namespace Kosha.Storage.Search;
+namespace Kosha.Storage.Tree;
 
 /// <summary>
-/// Finds a user's live nodes by their names, in the table <c>node_names</c>. Names and words are compared by
-/// <c>search_key</c>. Faults: CredentialRevoked, Unavailable.
+/// Live nodes by their names, which the table <c>node_names</c> holds. Names and words are compared by
+/// <c>search_key</c>.
 /// </summary>
-public sealed class NodeSearch(Database database)
+public sealed partial class NodeTree
 {
     public const int MaxHits = 200;
 
     /// <summary>Names that have or are like the words and are put in order; what is beyond them is not found.</summary>
     private const string MaxNames = "50000";
 
-    /// <summary>Searches of one user at once: they cost more than other reads.</summary>
-    private const int TurnsPerUser = 2;
-
-    private const int PatienceSeconds = 15;
-
-    /// <summary>By user's id. They stay: there are no more of them than users.</summary>
-    private readonly ConcurrentDictionary<long, SemaphoreSlim> turns = [];
+    private const int SearchSeconds = 15;
 
     /// <summary>Words that are looked for one by one; what follows them is looked for as a whole.</summary>
     private const int MaxWords = 5;
+
+    /// <summary>Shorter words are looked for as they are alone: with another letter they are another word.</summary>
+    private const int MinLikeLetters = 3;
 
     /// <summary>As it is.</summary>
     private static string IsIn(int word) => $"s.name like (q.patterns)[{word}]";
@@ -34,10 +30,26 @@ public sealed class NodeSearch(Database database)
     /// As it is, or with letters that are like it. Both go by the index, together with the user, whose own names alone
     /// are read also where a word is too short for the index.
     /// </summary>
-    private static string IsLike(int word) => $"({IsIn(word)} or (q.words)[{word}] <% s.name)";
+    private static string IsLike(int word) => $"({IsIn(word)} or {IsNear(word)})";
 
-    private static string All(int words, Func<int, string> has) =>
-        words == 0 ? "true" : string.Join(" and ", Enumerable.Range(1, words).Select(has));
+    private static string IsNear(int word) => $"(q.words)[{word}] <% s.name";
+
+    private static string All(IEnumerable<string> conditions) =>
+        string.Join(" and ", conditions.DefaultIfEmpty("true"));
+
+    private static string AllIn(string[] words) => All(words.Select((_, i) => IsIn(i + 1)));
+
+    private static bool IsLong(string word) => word.Length >= MinLikeLetters;
+
+    private static string AllLike(string[] words) =>
+        All(words.Select((word, i) => IsLong(word) ? IsLike(i + 1) : IsIn(i + 1)));
+
+    /// <summary>What <see cref="AllLike"/> finds and <see cref="AllIn"/> does not.</summary>
+    /// <param name="words">The long ones first.</param>
+    private static string OnlyLike(string[] words) => words.Count(IsLong) == 1
+        // How alike a name is costs ten times what all else does, and is asked of few names so.
+        ? All([.. Enumerable.Range(2, words.Length - 1).Select(IsIn), $"not {IsIn(1)}", IsNear(1)])
+        : $"{AllLike(words)} and not ({AllIn(words)})";
 
     /// <summary>Of a name that has all words as they are; the shorter the better.</summary>
     private const string ExactRank = """
@@ -87,21 +99,6 @@ public sealed class NodeSearch(Database database)
         """;
 
     /// <summary>
-    /// The names from the caller's root down to a hit n; no row: it is not live, or not in the folder.
-    /// </summary>
-    private const string WayUp = $"""
-        with recursive up as (
-            select n.id, n.parent_id, array[n.name] as names, @FolderId::bigint is null as is_inside
-            union all
-            select p.id, p.parent_id, p.name || up.names, up.is_inside or p.id = @FolderId
-            from up cross join lateral (
-                select f.id, f.parent_id, f.name from file_nodes f
-                where f.id = up.parent_id and f.trashed_at is null limit 1) p
-            where not ({NodeTree.IsTop}))
-        select names[2:] as names from up where {NodeTree.IsTop} and is_inside and up.id <> n.id
-        """;
-
-    /// <summary>
     /// A page of hits. Names alone are taken by index and put in order; then one after the other, and only until the
     /// page is full, has its row read and its way up walked, which says whether it is live and where it is.
     /// </summary>
@@ -109,7 +106,7 @@ public sealed class NodeSearch(Database database)
     /// <param name="rank">On them, and on the node n where <paramref name="more"/> brings it in.</param>
     /// <param name="more">More to take the rank from.</param>
     private static string Hits(string condition, string rank, string more = "") => $"""
-        select k.rank, w.names, {NodeTree.SmallColumns}
+        select k.rank, w.names, {SmallColumns}
         from (
             select c.* from (
                 select s.node_id as id, s.name, {rank} as rank
@@ -122,30 +119,31 @@ public sealed class NodeSearch(Database database)
             order by c.rank desc, c.id desc offset 0) k
         cross join lateral (
             select f.* from file_nodes f where f.id = k.id and f.trashed_at is null and {Filters} limit 1) n
-        cross join lateral ({WayUp}) w
+        {WayOfHit}
+        where (@FolderId::bigint is null or @FolderId = any(w.ids)) and cardinality(w.names) > 0
         order by k.rank desc, k.id desc limit @limit
         """;
 
     /// <summary>Names that are only like the words are looked for where the others do not fill the page.</summary>
-    private static string RelevantHits(int words) => $"""
-        with exact as materialized ({Hits(All(words, IsIn), ExactRank)})
+    private static string RelevantHits(string[] words) => $"""
+        with exact as materialized ({Hits(AllIn(words), ExactRank)})
         select * from exact
         union all
-        select * from ({Hits(
-            $"{IsRoomLeft} and {All(words, IsLike)} and not ({All(words, IsIn)})", LikeRank)}) l
+        select * from ({Hits($"{IsRoomLeft} and {OnlyLike(words)}", LikeRank)}) l
         order by rank desc, id desc limit @limit
         """;
 
     private const string IsRoomLeft = "(select count(*) from exact) < @limit";
 
-    private static string SqlFind(int words, SearchOrder order) => $"""
-        select c.holds, n.rank, n.names, {NodeTree.SmallColumns}
+    private static string SqlSearch(string[] words, SearchOrder order) => $"""
+        select c.holds, n.rank, n.names, {SmallColumns}
         from (select exists (select from users u where {Caller.Holds}) as holds offset 0) c
         left join lateral ({(order switch
         {
-            SearchOrder.Size => Hits(All(words, IsLike), SizeRank, RankedNode),
-            SearchOrder.Relevance when words > 0 => RelevantHits(words),
-            _ => Hits(All(words, IsLike), ModifiedRank, RankedNode),
+            SearchOrder.Size => Hits(AllLike(words), SizeRank, RankedNode),
+            SearchOrder.Relevance when words.Any(IsLong) => RelevantHits(words),
+            SearchOrder.Relevance when words.Length > 0 => Hits(AllIn(words), ExactRank),
+            _ => Hits(AllLike(words), ModifiedRank, RankedNode),
         })}) n on c.holds
         order by n.rank desc, n.id desc
         """;
@@ -168,60 +166,49 @@ public sealed class NodeSearch(Database database)
     /// <param name="after">Where the page before ended; null: from the start.</param>
     /// <param name="limit">At most <see cref="MaxHits"/>.</param>
     /// <param name="ct">Ends it.</param>
-    public async Task<SearchPage> FindAsync(
+    public async Task<SearchPage> SearchAsync(
         Caller caller, NodeQuery query, SearchOrder order, SearchPosition? after, int limit, CancellationToken ct)
     {
         limit = Math.Clamp(limit, 1, MaxHits);
         // One more, which says whether there is a next page.
-        var command = Command(caller, query, order, after, limit + 1, ct);
-        var rows = await ReadAsync(caller, command, ct);
+        var command = SearchCommand(caller, query, order, after, limit + 1, ct);
+        var rows = await CostlyReadAsync(caller, async connection =>
+            (await connection.QueryAsync<HitPlace, FileNode?, (HitPlace At, FileNode? Node)>(
+                command, (at, node) => (at, node))).AsList(), ct);
         if (!rows[0].At.Holds)
             throw Caller.Revoked();
-        SearchHit[] hits = [.. rows.Take(limit).Where(row => row.Node is not null)
-            .Select(row => new SearchHit(row.Node!, NodePath.FromNames(row.At.Names!)))];
+        FoundNode[] hits = [.. rows.Take(limit).Where(row => row.Node is not null)
+            .Select(row => new FoundNode(row.Node!, NodePath.Root.Append(row.At.Names!)))];
         return new(hits, rows.Count <= limit ? null : new(rows[limit - 1].At.Rank, hits[^1].Node.Id));
     }
 
-    private async Task<List<(HitPlace At, FileNode? Node)>> ReadAsync(
-        Caller caller, CommandDefinition command, CancellationToken ct)
-    {
-        var turn = turns.GetOrAdd(caller.UserId, _ => new(TurnsPerUser));
-        await turn.WaitAsync(ct);
-        try
-        {
-            return await database.ReadAsync(async connection =>
-                (await connection.QueryAsync<HitPlace, FileNode?, (HitPlace At, FileNode? Node)>(
-                    command, (at, node) => (at, node))).AsList(), ct);
-        }
-        finally
-        {
-            turn.Release();
-        }
-    }
-
     /// <summary>The statement of a search. Fault: InvalidValue.</summary>
-    internal static CommandDefinition Command(
+    internal static CommandDefinition SearchCommand(
         Caller caller, NodeQuery query, SearchOrder order, SearchPosition? after, int limit, CancellationToken ct)
     {
         query.Check();
         var words = Words(query.Text);
+        // The long ones first, so that there are few texts of statements, all of which stay prepared.
+        string[] sought = [.. words.OrderByDescending(IsLong)];
+        var parameters = SearchParameters(query, string.Join(' ', words), sought, after, limit);
         return new(
-            SqlFind(words.Length, order),
-            caller.With(Parameters(query, words, after, limit)), null, PatienceSeconds, cancellationToken: ct);
+            SqlSearch(sought, order), caller.With(parameters), null, SearchSeconds, cancellationToken: ct);
     }
 
+    /// <summary>Such as the name has them; what is behind the last that counts is one with it.</summary>
     private static string[] Words(string? text)
     {
         var all = (text ?? "").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         return all.Length <= MaxWords ? all : [.. all[..(MaxWords - 1)], string.Join(' ', all[(MaxWords - 1)..])];
     }
 
-    private static object Parameters(NodeQuery query, string[] words, SearchPosition? after, int limit)
+    private static object SearchParameters(
+        NodeQuery query, string text, string[] words, SearchPosition? after, int limit)
     {
         var types = query.Types is { Count: > 0 } given ? given : null;
         return new
         {
-            text = string.Join(' ', words), words,
+            text, words,
             types = types is null ? null : (bool?)true,
             folders = types?.Contains(FileType.Folder) == true,
             typeExtensions = FileTypes.ExtensionsOf(types ?? []), mediaTypes = FileTypes.MediaTypesOf(types ?? []),
