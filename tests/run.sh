@@ -40,6 +40,8 @@ else # It broke off; what the log holds is all there is.
   echo "The test program ended with code $code before it was through (124: stopped after $limit)."
 fi
 [ "$failed" != 0 ] || [ "$code" = 0 ] || failed=1
+# Once more at the end, where nobody has to search for them.
+grep -A 3 '\[FAIL\]$' "$work/log" | cut -c 1-200 | tail -16 || true
 [ "$total" != 0 ] || echo 'No test ran.'
 echo "$((total > failed ? total - failed : 0)) passed, $failed failed"
 [ "$total" != 0 ] && [ "$failed" = 0 ] && [ "$code" = 0 ]
