@@ -11,7 +11,7 @@ public static class StatementLog
         where datname = current_database() and pid <> pg_backend_pid()
         """;
 
-    /// <summary>A daemon on that database. Jobs that run every few minutes have statements of their own, so they are off.
+    /// <summary>A daemon on that database, without the jobs that run every few minutes: they have statements, too.
     /// </summary>
     public static Task<KoshaProcess> StartAsync(string connectionString) => KoshaProcess.StartNewAsync(
         ("Database:ConnectionString", connectionString), ("Jobs:upload-expiry:Enabled", "false"),
