@@ -69,4 +69,13 @@ public static class AuditActions
     public const string InviteAdd = "invite-add";
 
     public const string InviteRevoke = "invite-revoke";
+
+    // Jobs
+
+    /// <summary>By hand; what runs by its schedule stands in the history of jobs.</summary>
+    public const string JobRun = "job-run";
+
+    public const string JobPause = "job-pause";
+
+    public const string JobResume = "job-resume";
 }

@@ -1,4 +1,6 @@
 using Dapper;
+using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 
 namespace Kosha.Storage.Upkeep;
 
@@ -14,20 +16,36 @@ public sealed record JobPause(string Job, DateTime PausedAt, string PausedBy);
 /// </summary>
 public sealed class JobPauseTable(Database database)
 {
-    private const string SqlPause =
-        "insert into job_pauses (job, paused_by) values (@job, @by) on conflict (job) do nothing";
+    private const string SqlPause = """
+        insert into job_pauses (job, paused_by)
+        values (@job, coalesce((select u.username from users u where u.id = @userId), 'a command'))
+        on conflict (job) do nothing
+        """;
 
     /// <summary>Until it is resumed the job runs by hand alone. One that is paused already stays so.</summary>
-    public Task PauseAsync(string job, string by, CancellationToken ct) => ChangeAsync(SqlPause, new { job, by }, ct);
+    /// <param name="job">Its name.</param>
+    /// <param name="caller">Who does it; null: a command.</param>
+    /// <param name="ct">Ends it.</param>
+    public Task PauseAsync(string job, Caller? caller, CancellationToken ct) =>
+        ChangeAsync(SqlPause, AuditActions.JobPause, job, caller, ct);
 
     private const string SqlResume = "delete from job_pauses where job = @job";
 
     /// <summary>What it missed meanwhile is not made up for. One that is not paused is no error.</summary>
-    public Task ResumeAsync(string job, CancellationToken ct) => ChangeAsync(SqlResume, new { job }, ct);
+    /// <inheritdoc cref="PauseAsync"/>
+    public Task ResumeAsync(string job, Caller? caller, CancellationToken ct) =>
+        ChangeAsync(SqlResume, AuditActions.JobResume, job, caller, ct);
 
-    private Task ChangeAsync(string sql, object parameters, CancellationToken ct) =>
-        database.WriteAsync(transaction => transaction.Connection!.ExecuteAsync(
-            new(sql, parameters, transaction, cancellationToken: ct)), ct);
+    private Task ChangeAsync(string sql, string action, string job, Caller? caller, CancellationToken ct) =>
+        database.WriteAsync(async transaction =>
+        {
+            var changed = await transaction.Connection!.ExecuteAsync(
+                new(sql, new { job, userId = caller?.UserId }, transaction, cancellationToken: ct));
+            if (changed > 0)
+                await AuditTable.AddAsync(
+                    transaction, new(action, caller) { Subject = job, IsCommand = caller is null }, ct);
+            return changed;
+        }, ct);
 
     private const string SqlList = "select job, paused_at, paused_by from job_pauses order by job";
 

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Dapper;
+using Kosha.Storage.Audit;
 
 namespace Kosha.Storage.Upkeep;
 
@@ -86,14 +87,22 @@ public sealed class JobRunTable(Database database)
     /// <param name="job">Its name.</param>
     /// <param name="node">Who runs it.</param>
     /// <param name="firedAt">See <see cref="JobRun.FiredAt"/>.</param>
+    /// <param name="told">For the audit log, if it starts; null: nobody did it.</param>
     /// <param name="ct">Ends it.</param>
     /// <returns>
     /// Its id; null: it is not to run, because it runs already or, by its schedule, because it is paused or ran for this
     /// firing.
     /// </returns>
-    public Task<long?> StartAsync(string job, string node, DateTime? firedAt, CancellationToken ct) =>
-        database.WriteAsync(transaction => transaction.Connection!.ExecuteScalarAsync<long?>(new(
-            SqlStart, new { job, node, firedAt, RunsKept, Patience }, transaction, cancellationToken: ct)), ct);
+    public Task<long?> StartAsync(
+        string job, string node, DateTime? firedAt, AuditEntry? told, CancellationToken ct) =>
+        database.WriteAsync(async transaction =>
+        {
+            var id = await transaction.Connection!.ExecuteScalarAsync<long?>(new(
+                SqlStart, new { job, node, firedAt, RunsKept, Patience }, transaction, cancellationToken: ct));
+            if (id is not null && told is not null)
+                await AuditTable.AddAsync(transaction, told, ct);
+            return id;
+        }, ct);
 
     private const string SqlBeat = """
         update job_runs set beat_at = now(), step = @Step, done = @Done, total = @Total
