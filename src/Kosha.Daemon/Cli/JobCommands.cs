@@ -60,7 +60,8 @@ internal static class JobCommands
             using var log = ConsoleLog.ForCommand(line.Options);
             using var loggers = new SerilogLoggerFactory(log);
             using var blobs = await BlobStorage.OpenAsync(line.Options, ct);
-            var runs = new JobRuns(installation.Database, blobs, loggers.CreateLogger<JobRuns>());
+            var runs = new JobRuns(
+                installation.Database, blobs, line.Options, loggers.CreateLogger<JobRuns>());
             var job = Job.Find(parsed.GetRequiredValue(name))!;
             var result = await runs.FinishAsync(job, await runs.StartByHandAsync(job, caller: null, ct), ct);
             await Console.Out.WriteLineAsync(result.Message);

@@ -14,7 +14,7 @@ internal sealed record JobResult(string Message, bool IsWell = true)
 }
 
 /// <summary>What a job works on, and where it says how far it has come.</summary>
-internal sealed record JobContext(Database Database, IBlobStore Blobs, WorkProgress Progress);
+internal sealed record JobContext(Database Database, IBlobStore Blobs, KoshaOptions Options, WorkProgress Progress);
 
 /// <summary>Upkeep that runs by a schedule. All of it can be run twice, beside itself or again after a crash.</summary>
 /// <param name="Name">As in <c>Jobs:&lt;name&gt;:Cron</c> and <c>kosha job run</c>.</param>
@@ -41,6 +41,8 @@ internal sealed record Job(
             JobWork.DeleteAccountsAsync),
         new("expiry", "0 15 * * * ?", "Removes sessions, locks, invites and failed sign-ins whose time is over.",
             JobWork.ExpireAsync),
+        new("audit-retention", "0 25 4 * * ?", "Removes entries of the audit log that were kept for their days.",
+            AuditRetentionJob.RunAsync),
         new("usage", "0 30 4 * * ?", "Compares what users are charged with what they have.", JobWork.CheckUsageAsync),
         new("totals", "0 50 5/6 * * ?", "Counts files, bytes and users for the charts.", JobWork.TakeTotalsAsync),
     ];

@@ -9,7 +9,8 @@ using Kosha.Storage.Upkeep;
 namespace Kosha.Daemon.Jobs;
 
 /// <summary>Runs jobs and keeps account of it, whoever started them.</summary>
-internal sealed partial class JobRuns(Database database, IBlobStore store, ILogger<JobRuns> logger)
+internal sealed partial class JobRuns(
+    Database database, IBlobStore store, KoshaOptions options, ILogger<JobRuns> logger)
 {
     private static readonly string Node = $"{Environment.MachineName}/{Environment.ProcessId}";
 
@@ -50,7 +51,7 @@ internal sealed partial class JobRuns(Database database, IBlobStore store, ILogg
         var telling = TellAsync(id, progress, over.Token);
         try
         {
-            result = await job.RunAsync(new(database, store, progress), ct);
+            result = await job.RunAsync(new(database, store, options, progress), ct);
             outcome = result.IsWell ? "done" : "problems";
         }
         catch (StorageException e) when (e.Fault == StorageFault.AlreadyExists)

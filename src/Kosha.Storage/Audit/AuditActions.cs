@@ -10,6 +10,9 @@ public static class AuditActions
 
     public const string SignOut = "sign-out";
 
+    /// <summary>Other sessions of the same user.</summary>
+    public const string SessionsEnd = "sessions-end";
+
     /// <summary>Refused without a look at it, because a limit was reached; the subject says which.</summary>
     public const string Limit = "limit";
 
