@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Kosha.Daemon.Api;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
@@ -9,6 +8,9 @@ namespace Kosha.Tests.Api;
 public sealed class RegistrationTests(SharedKosha shared, SharedPostgres postgres)
 {
     private const string Password = "a password of mine";
+
+    /// <summary>Within ten minutes, unless the settings say otherwise.</summary>
+    private const int AttemptsByAddress = 10;
 
     private static async Task<ApiAnswer> RegisterAsync(
         KoshaProcess kosha, string username, string? invite = null, string password = Password, string? email = null,
