@@ -40,7 +40,8 @@ internal sealed class OwnPassword(UserTable users, SignIn signIn)
 
     private async Task<IResult?> CodeRefusalAsync(HttpContext http, string code)
     {
-        var result = await signIn.VerifyCodeAsync(ApiCaller.Of(http), code, ClientAddress.Exactly(http), http.RequestAborted);
+        var result = await signIn.VerifyCodeAsync(
+            ApiCaller.Of(http), code, ClientAddress.Exactly(http), http.RequestAborted);
         return result.Caller is null ? RefusalOf(http, result, "code") : null;
     }
 

@@ -3,9 +3,9 @@ using Dapper;
 namespace Kosha.Storage.Accounts;
 
 /// <summary>
-/// The table <c>sign_in_failures</c>: how often a sign-in failed, or anything else was tried that has a limit, by subject
-/// (a user at an address, or an address), in windows that begin with the first. Counted here, the limit holds across
-/// daemons and restarts.
+/// The table <c>sign_in_failures</c>: how often a sign-in failed, or anything else was tried that has a limit, by
+/// subject (a user at an address, or an address), in windows that begin with the first. Counted here, the limit holds
+/// across daemons and restarts.
 /// </summary>
 public sealed class SignInFailures(Database database)
 {

@@ -49,7 +49,8 @@ public sealed partial class NodeTree
             return to.Node is null;
         }, ct);
 
-    /// <summary>A file that came over a file is told as little as a PUT over it: its old content is a version.</summary>
+    /// <summary>A file that came over a file is told as little as a PUT over it: its old content is a version.
+    /// </summary>
     private static async Task TellReplacedAsync(
         NpgsqlTransaction transaction, Caller caller, IReadOnlyList<Relocation> placed, CancellationToken ct)
     {

@@ -59,7 +59,8 @@ public sealed class AuditTests(AuditNodes nodes) : IClassFixture<AuditNodes>
         var refused = await AuditAsync($"user={user.Name}&outcome=refused");
         Assert.Equal(AuditNodes.WebFailures,
             refused.Where(entry => (string?)entry["action"] == "sign-in").Sum(entry => (long)entry["times"]!));
-        Assert.Equal("sign-in", (string?)Assert.Single(refused, entry => (string?)entry["action"] == "limit")["subject"]);
+        var limit = Assert.Single(refused, entry => (string?)entry["action"] == "limit");
+        Assert.Equal("sign-in", (string?)limit["subject"]);
         var all = await AuditAsync("address=192.0.2.70&outcome=refused");
         Assert.Contains(all, entry => entry["userId"] is null);
         Assert.DoesNotContain(all, entry => entry.ToJsonString().Contains(Typed, StringComparison.Ordinal));
@@ -86,7 +87,8 @@ public sealed class AuditTests(AuditNodes nodes) : IClassFixture<AuditNodes>
         using var admin = new ApiClient(Kosha.AdminDrive());
         var id = await Sql.ExecuteAsync(
             nodes.ConnectionString, $"select id from users where username = '{user.Name}'");
-        (await admin.SendAsync(HttpMethod.Patch, $"admin/users/{id}", new JsonObject { ["disabled"] = false })).Must(200);
+        (await admin.SendAsync(HttpMethod.Patch, $"admin/users/{id}", new JsonObject { ["disabled"] = false }))
+            .Must(200);
         using var browser = await Browser.SignedInAsync(Kosha, user);
         var own = Entries((await browser.SendAsync(HttpMethod.Get, "api/account/audit")).Must(200));
         var changed = Assert.Single(own, entry => (string?)entry["action"] == "user-change");
@@ -114,7 +116,10 @@ public sealed class AuditTests(AuditNodes nodes) : IClassFixture<AuditNodes>
             next = page.Text("next");
         }
         Assert.Equal(["/4", "/3", "/2", "/1", "/0"], seen);
-        foreach (var wrong in new[] { "outcome=perhaps", "limit=1001", "cursor=x", "user=a&userId=1", "from=1500-01-01" })
+        foreach (var wrong in new[]
+        {
+            "outcome=perhaps", "limit=1001", "cursor=x", "user=a&userId=1", "from=1500-01-01",
+        })
             (await api.SendAsync(HttpMethod.Get, $"admin/audit?{wrong}")).MustBe("invalid-value", 400);
         (await api.SendAsync(HttpMethod.Get, "admin/audit?user=nobody-of-this-name")).MustBe("not-found", 404);
     }
@@ -140,7 +145,8 @@ public sealed class AuditTests(AuditNodes nodes) : IClassFixture<AuditNodes>
         Assert.StartsWith("id,at,action,outcome,", csv, StringComparison.Ordinal);
         Assert.Contains(",\"'=1+1\",", csv, StringComparison.Ordinal);
         Assert.Contains(",\"/a,\"\"b\"\"\",", csv, StringComparison.Ordinal);
-        var command = (await Kosha.CommandAsync("audit", "export", "--user", user.Name, "--format", "csv")).MustSucceed();
+        var command = (await Kosha.CommandAsync(
+            "audit", "export", "--user", user.Name, "--format", "csv")).MustSucceed();
         Assert.Equal(csv.ReplaceLineEndings(), command.Output.ReplaceLineEndings());
     }
 
@@ -151,7 +157,8 @@ public sealed class AuditTests(AuditNodes nodes) : IClassFixture<AuditNodes>
         (await Kosha.CommandAsync("user", "disable", user.Name)).MustSucceed();
         var list = (await Kosha.CommandAsync(
             "audit", "list", "--user", user.Name, "--action", "user-change", "--outcome", "done")).MustSucceed();
-        var line = Assert.Single(list.Output.Split('\n'), line => line.Contains("user-change", StringComparison.Ordinal));
+        var line = Assert.Single(
+            list.Output.Split('\n'), line => line.Contains("user-change", StringComparison.Ordinal));
         Assert.Contains("command", line, StringComparison.Ordinal);
         Assert.EndsWith($"{user.Name} disabled", line.TrimEnd(), StringComparison.Ordinal);
         Assert.NotEqual(0, (await Kosha.CommandAsync("audit", "list", "--outcome", "perhaps")).ExitCode);

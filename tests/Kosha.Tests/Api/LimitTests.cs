@@ -95,7 +95,8 @@ public sealed class LimitTests(AuditNodes nodes) : IClassFixture<AuditNodes>
     {
         const string Busy = $"{Forwarded}: 192.0.2.30";
         using var drive = nodes.First.Drive(await nodes.First.NewUserAsync());
-        Task<DavAnswer> AskAsync(string address) => drive.SendAsync("PROPFIND", "", ("Depth", "0"), (Forwarded, address));
+        Task<DavAnswer> AskAsync(string address) =>
+            drive.SendAsync("PROPFIND", "", ("Depth", "0"), (Forwarded, address));
         (await AskAsync("192.0.2.30")).Must(207);
         var slow = new List<RawConnection>();
         try

@@ -174,7 +174,8 @@ public sealed class AuditTableTests(SharedPostgres postgres) : StorageTest(postg
         var (a, c) = ((await User.GetAsync("a")).Id, (await User.GetAsync("c")).Id);
         await User.MoveAsync("d", "c");
         await User.TrashAsync("a");
-        await Storage.Tree.RestoreAsync(User.Caller, [a], new(ParentId: null, MayRename: false), WriteConditions.None, None);
+        await Storage.Tree.RestoreAsync(
+            User.Caller, [a], new(ParentId: null, MayRename: false), WriteConditions.None, None);
         var version = (await User.VersionsAsync("a"))[0].Id;
         await Storage.Tree.RestoreVersionAsync(User.Caller, a, version, WriteConditions.None, None);
         await Storage.Tree.DeleteVersionAsync(User.Caller, a, (await User.VersionsAsync("a"))[0].Id, None);
@@ -194,8 +195,10 @@ public sealed class AuditTableTests(SharedPostgres postgres) : StorageTest(postg
     {
         await User.PutAsync("a", "1");
         await TestUser.FaultAsync(() => User.TrashAsync("b"));
+        var id = (await User.GetAsync("a")).Id;
         await TestUser.FaultAsync(() => Storage.Tree.TrashAsync(
-            User.Caller, [(await User.GetAsync("a")).Id, long.MaxValue], WriteConditions.None, None));
+            User.Caller, [id, long.MaxValue], WriteConditions.None, None));
+        await TestUser.FaultAsync(() => User.MoveAsync("a", "a/b"));
         Assert.Empty(await AllAsync());
     }
 
