@@ -91,7 +91,8 @@ public sealed partial class AuditTable(Database database)
                @credentialId, @address, @action, @nodeId, @subject, @detail, true, date_trunc('minute', now()), @refusal
         where @most > (
             select count(*) from audit o
-            where o.refused_in = date_trunc('minute', now()) and o.refusal is not null and o.refusal <> @refusal)
+            where o.refused_in = date_trunc('minute', now()) and o.refusal is not null)
+          or exists (select from audit e where e.refused_in = date_trunc('minute', now()) and e.refusal = @refusal)
         on conflict (refused_in, refusal) where refusal is not null do update set times = a.times + 1
         """;
 
