@@ -34,8 +34,8 @@ internal sealed partial class JobRuns(Database database, IBlobStore store, ILogg
     {
         var told = new AuditEntry(AuditActions.JobRun, caller) { Subject = job.Name, IsCommand = caller is null };
         return await runs.StartAsync(job.Name, Node, firedAt: null, told, ct) ?? throw new StorageException(
-            StorageFault.InUse, $"The job {job.Name} runs now. Wait until it is done; a run whose process died is over two and a half "
-            + "minutes later.");
+            StorageFault.InUse, $"The job {job.Name} runs now. Wait until it is done; a run whose process died is over "
+            + "two and a half minutes later.");
     }
 
     /// <summary>

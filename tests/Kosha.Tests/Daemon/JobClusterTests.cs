@@ -29,7 +29,8 @@ public sealed class JobClusterTests(SharedPostgres postgres)
         // Nothing runs by its schedule but what a test wants.
         (string, string)[] settings =
         [
-            ("Database:ConnectionString", database), .. Job.All.Select(job => ($"Jobs:{job.Name}:Cron", Never)), .. more,
+            ("Database:ConnectionString", database),
+            .. Job.All.Select(job => ($"Jobs:{job.Name}:Cron", Never)), .. more,
         ];
         var one = await KoshaProcess.StartNewAsync(settings);
         return (one, await KoshaProcess.StartNewAsync(

@@ -58,16 +58,18 @@ internal sealed class MixedLoad(Random random, TimeSpan pause)
     [
         .. drives.SelectMany(drive => new[]
         {
-            WorkAsync(new Random(random.Next()), own => DriveAsync(drive, own), over),
-            WorkAsync(new Random(random.Next()), own => DriveAsync(drive, own), over),
-            WorkAsync(new Random(random.Next()), own => ApiAsync(drive, own), over),
+            WorkAsync(pause, own => DriveAsync(drive, own), over),
+            WorkAsync(pause, own => DriveAsync(drive, own), over),
+            WorkAsync(pause, own => ApiAsync(drive, own), over),
         }),
-        WorkAsync(new Random(random.Next()), _ => AccountAsync(admin), over),
+        // Passwords are hashed slowly, on purpose.
+        WorkAsync(25 * pause, _ => AccountAsync(admin), over),
     ]);
 
-    private async Task WorkAsync(Random own, Func<Random, Task> workAsync, CancellationToken over)
+    private async Task WorkAsync(TimeSpan every, Func<Random, Task> workAsync, CancellationToken over)
     {
-        using var timer = new PeriodicTimer(pause);
+        var own = new Random(random.Next());
+        using var timer = new PeriodicTimer(every);
         while (!over.IsCancellationRequested)
         {
             try
@@ -163,7 +165,7 @@ internal sealed class MixedLoad(Random random, TimeSpan pause)
     private async Task UploadAsync(ApiClient api, Random own)
     {
         var content = Content(own);
-        var begun = await api.BeginAsync($"uploaded{own.Next(Names)}", content, new { ifMatch = (string?)null });
+        var begun = await api.BeginAsync($"uploaded{own.Next(Names)}", content);
         if (Take("begin upload", begun.Status, $"{begun.Body}") != 201)
             return;
         if (own.Next(4) == 0)

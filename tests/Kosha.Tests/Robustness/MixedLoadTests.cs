@@ -16,7 +16,7 @@ public sealed class MixedLoadTests(SharedPostgres postgres)
     private static readonly TimeSpan Duration = TestSize.Pick(TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(30));
 
     /// <summary>Other tests run beside this one.</summary>
-    private static readonly TimeSpan Pause = TestSize.Pick(TimeSpan.FromMilliseconds(200), TimeSpan.FromMilliseconds(20));
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(TestSize.Pick(200, 20));
 
     private sealed record Sample(long Kilobytes, long Connections);
 

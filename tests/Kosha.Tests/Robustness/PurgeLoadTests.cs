@@ -64,6 +64,16 @@ public sealed class PurgeLoadTests(SharedPostgres postgres)
         where g.user_id = s.user_id
         """));
 
+    private async Task TrashAsync(DavClient drive)
+    {
+        (await drive.MkcolAsync("top")).Must(201);
+        (await drive.PutAsync("top/n1", "content")).Must(201);
+        await FillAsync(drive.User);
+        (await drive.DeleteAsync("top")).Must(204);
+        await Sql.ExecuteAsync(
+            database, "update file_nodes set trashed_at = now() - interval '31 days' where trashed_at is not null");
+    }
+
     [Fact]
     public async Task A_huge_folder_goes_in_small_steps_through_two_kills_while_others_work()
     {
@@ -75,14 +85,8 @@ public sealed class PurgeLoadTests(SharedPostgres postgres)
         await using var victim = new KoshaProcess([.. settings,
             ("Blobs:Directory", Path.Combine(kosha.DataDirectory, "blobs")),
             ("Security:MasterKeyFile", Path.Combine(kosha.DataDirectory, "master-key"))]);
-        var user = await kosha.NewUserAsync();
-        using var drive = kosha.Drive(user);
-        (await drive.MkcolAsync("top")).Must(201);
-        (await drive.PutAsync("top/n1", "content")).Must(201);
-        await FillAsync(user);
-        (await drive.DeleteAsync("top")).Must(204);
-        await Sql.ExecuteAsync(
-            database, "update file_nodes set trashed_at = now() - interval '31 days' where trashed_at is not null");
+        using (var drive = await kosha.NewDriveAsync())
+            await TrashAsync(drive);
         await Sql.ExecuteAsync(database, SqlWatch);
         using var bystander = await kosha.NewDriveAsync();
         var quiet = await LatenciesAsync(bystander, () => Task.CompletedTask, least: TestSize.Pick(100, 1000));
@@ -147,7 +151,7 @@ public sealed class PurgeLoadTests(SharedPostgres postgres)
 
     private static void Show(string what, List<double> found, List<double> quiet) =>
         Figures.Show(string.Create(CultureInfo.InvariantCulture,
-            $"{what}: a request takes {Median(found):F1} ms, {Median(found) / Median(quiet):F2} times the quiet median; "
+            $"{what}: a request took {Median(found):F1} ms, {Median(found) / Median(quiet):F2} times the quiet one; "
             + $"{found.Count * 3} requests"));
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
