@@ -169,6 +169,7 @@ public sealed class AuditTableTests(SharedPostgres postgres) : StorageTest(postg
     [Fact]
     public async Task What_is_done_with_files_is_told_and_a_write_is_not()
     {
+        await User.SetPlanAsync("version_days = 30");
         await User.PutAsync("a", "1");
         await User.PutAsync("a", "2");
         await User.PutAsync("b", "3");
