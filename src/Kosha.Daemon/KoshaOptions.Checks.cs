@@ -4,6 +4,7 @@ using Kosha.Daemon.Auth;
 using Kosha.Daemon.Configuration;
 using Kosha.Daemon.Jobs;
 using Kosha.Daemon.Web;
+using Serilog.Events;
 
 namespace Kosha.Daemon;
 
@@ -128,6 +129,16 @@ public sealed partial class KoshaOptions
         reader.Choice("Accounts:Registration", RegistrationMode.Closed,
             ("closed", RegistrationMode.Closed), ("invite", RegistrationMode.Invite), ("open", RegistrationMode.Open)),
         (int)reader.Number("Accounts:RegistrationsPerDay", 100, 1, 1_000_000));
+
+    private static (int Days, long MaxEntries) ReadAudit(SettingsReader reader) => (
+        (int)reader.Number("Audit:RetentionDays", 365, 1, 36_500),
+        reader.Number("Audit:MaxEntries", 10_000_000, 1000, 1L << 40));
+
+    private static (LogEventLevel, LogFormat) ReadLog(SettingsReader reader) => (
+        reader.Choice("Log:Level", LogEventLevel.Information, ("debug", LogEventLevel.Debug),
+            ("information", LogEventLevel.Information), ("warning", LogEventLevel.Warning),
+            ("error", LogEventLevel.Error)),
+        reader.Choice("Log:Format", LogFormat.Text, ("text", LogFormat.Text), ("json", LogFormat.Json)));
 
     private static string? ReadAdminPassword(SettingsReader reader)
     {

@@ -98,6 +98,14 @@ public sealed partial class KoshaOptions
     /// <summary>Of the first administrator; null: a random one.</summary>
     public string? AdminPassword { get; }
 
+    /// <summary>How long entries of the audit log are kept.</summary>
+    public int AuditRetentionDays { get; }
+
+    /// <summary>Beyond so many the oldest go earlier.</summary>
+    public long AuditMaxEntries { get; }
+
+    internal RequestLimits Limits { get; }
+
     public bool WebDavInfiniteDepth { get; }
 
     public LogEventLevel LogLevel { get; }
@@ -152,11 +160,10 @@ public sealed partial class KoshaOptions
         SecurityMasterKeyFile = ReadMasterKeyFile(reader);
         (AccountsRegistration, AccountsRegistrationsPerDay) = ReadRegistration(reader);
         AdminPassword = ReadAdminPassword(reader);
+        (AuditRetentionDays, AuditMaxEntries) = ReadAudit(reader);
+        Limits = RequestLimits.Read(reader);
         WebDavInfiniteDepth = reader.Flag("WebDav:InfiniteDepth", false);
-        LogLevel = reader.Choice("Log:Level", LogEventLevel.Information, ("debug", LogEventLevel.Debug),
-            ("information", LogEventLevel.Information), ("warning", LogEventLevel.Warning),
-            ("error", LogEventLevel.Error));
-        LogFormat = reader.Choice("Log:Format", LogFormat.Text, ("text", LogFormat.Text), ("json", LogFormat.Json));
+        (LogLevel, LogFormat) = ReadLog(reader);
         Jobs = Job.All.ToDictionary(job => job.Name, job => ReadTimes(reader, job));
         ShutdownGrace = TimeSpan.FromSeconds(reader.Number("Shutdown:GraceSeconds", 30, 0, 3600));
         CheckTls(reader);
