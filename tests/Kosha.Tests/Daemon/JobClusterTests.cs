@@ -129,6 +129,9 @@ public sealed class JobClusterTests(SharedPostgres postgres)
         Assert.Equal(before + 1, await CountAsync("job = 'totals'"));
         (await one.CommandAsync("job", "resume", "totals")).MustSucceed();
         await Eventually.TrueAsync("it goes on", async () => await CountAsync("job = 'totals'") >= before + 3);
+        Assert.Equal("job-pause job-run job-resume", await SqlAsync<string>("""
+            select string_agg(action, ' ' order by id) from audit where credential = 'command' and subject = 'totals'
+            """));
         await one.StopAsync();
         Assert.DoesNotContain(" ERR ", one.Output, StringComparison.Ordinal);
     }
