@@ -38,6 +38,8 @@ internal sealed record Job(
             ExpireUploadsAsync),
         new("delete-accounts", "0 2/5 * * * ?", "Removes accounts that were deleted, with all that they have.",
             DeleteAccountsAsync),
+        new("share-expiry", "0 50 2 * * ?", "Forgets share links that have been over for 30 days.",
+            ShareExpiryJob.RunAsync),
     ];
 
     private static async Task<JobResult> PurgeAsync(Database database, IBlobStore store, CancellationToken ct)
