@@ -140,4 +140,5 @@ public sealed record OpenShareLink
 /// <param name="Address">The visitors'.</param>
 /// <param name="Accesses">Requests.</param>
 /// <param name="Downloads">Of a link without a maximum.</param>
-public sealed record ShareUse(long LinkId, string Address, long Accesses, long Downloads);
+/// <param name="Uploads">Files that they brought.</param>
+public sealed record ShareUse(long LinkId, string Address, long Accesses, long Downloads, long Uploads = 0);

@@ -2,7 +2,6 @@ using System.Globalization;
 using Dapper;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Audit;
-using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Sharing;
@@ -12,7 +11,8 @@ public sealed partial class ShareLinkTable
 {
     private const string SqlFind = """
         select s.id, s.user_id, s.node_id, s.stamp, n.is_folder, s.password_hash, s.allows_download, s.allows_upload,
-               s.expires_at, s.max_downloads, s.max_downloads is not null and s.downloads >= s.max_downloads as is_used_up
+               s.expires_at, s.max_downloads,
+               s.max_downloads is not null and s.downloads >= s.max_downloads as is_used_up
         from share_links s
         join users u on u.id = s.user_id
         cross join lateral (select f.is_folder from file_nodes f where f.id = s.node_id limit 1) n
@@ -62,8 +62,12 @@ public sealed partial class ShareLinkTable
 
     private sealed record UsedLink(long Id, long UserId, long NodeId);
 
-    /// <summary>Counts what visitors did since the last time: one statement, and one for each who downloaded.</summary>
-    public Task NoteAsync(IReadOnlyList<ShareUse> uses, CancellationToken ct) => database.WriteAsync(async transaction =>
+    /// <summary>Counts what visitors did since the last time, and tells of those who read or brought a file.</summary>
+    public Task NoteAsync(IReadOnlyList<ShareUse> uses, CancellationToken ct) =>
+        database.WriteAsync(transaction => NoteAsync(transaction, uses, ct), ct);
+
+    private static async Task NoteAsync(
+        NpgsqlTransaction transaction, IReadOnlyList<ShareUse> uses, CancellationToken ct)
     {
         var parameters = new
         {
@@ -75,10 +79,10 @@ public sealed partial class ShareLinkTable
             new(SqlNote, parameters, transaction, cancellationToken: ct))).ToDictionary(link => link.Id);
         foreach (var use in uses)
         {
-            if (use.Downloads > 0 && links.TryGetValue(use.LinkId, out var link))
+            if (use.Downloads + use.Uploads > 0 && links.TryGetValue(use.LinkId, out var link))
                 await TellUseAsync(transaction, link, use, ct);
         }
-    }, ct);
+    }
 
     private static async Task TellUseAsync(
         NpgsqlTransaction transaction, UsedLink link, ShareUse use, CancellationToken ct)
@@ -87,14 +91,12 @@ public sealed partial class ShareLinkTable
         await AuditTable.AddAsync(transaction, new(AuditActions.ShareUse, visitor)
         {
             NodeId = link.NodeId,
-            Detail = string.Create(CultureInfo.InvariantCulture, $"downloads: {use.Downloads}"),
+            Detail = string.Create(CultureInfo.InvariantCulture, $"downloads: {use.Downloads}, uploads: {use.Uploads}"),
         }, ct);
-        await Outbox.AddAsync(transaction, new(WebhookEvents.ShareUsed, link.UserId, link.NodeId,
-            new { shareId = link.Id, nodeId = link.NodeId, downloads = use.Downloads }), ct);
     }
 
     private static async Task TellAsync(
-        NpgsqlTransaction transaction, string action, string type, Caller caller, ShareLink link, CancellationToken ct)
+        NpgsqlTransaction transaction, string action, Caller caller, ShareLink link, CancellationToken ct)
     {
         await AuditTable.AddAsync(transaction, new(action, caller)
         {
@@ -102,10 +104,6 @@ public sealed partial class ShareLinkTable
             Subject = link.Path,
             Detail = string.Create(CultureInfo.InvariantCulture, $"share link {link.Id}"),
         }, ct);
-        await Outbox.AddAsync(transaction, new(type, caller.UserId, link.NodeId, new
-        {
-            shareId = link.Id, nodeId = link.NodeId, path = link.Path, expires = link.ExpiresAt,
-        }), ct);
     }
 
     // The end ---------------------------------------------------------------------------------------------------------

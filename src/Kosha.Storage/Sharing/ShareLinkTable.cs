@@ -1,7 +1,6 @@
 using Dapper;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Audit;
-using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Sharing;
@@ -150,7 +149,7 @@ public sealed partial class ShareLinkTable(Database database)
             }, transaction, cancellationToken: ct));
             await RequireRoomAsync(transaction, rules, caller, ct);
             var made = await GetAsync(connection, transaction, caller, id, ct);
-            await TellAsync(transaction, AuditActions.ShareAdd, WebhookEvents.ShareCreated, caller, made, ct);
+            await TellAsync(transaction, AuditActions.ShareAdd, caller, made, ct);
             return made;
         }, ct);
     }
@@ -249,7 +248,8 @@ public sealed partial class ShareLinkTable(Database database)
         update share_links s set
             name = case when @Name::text is null then name else nullif(@Name, '') end,
             password_hash = case when @PasswordHash::text is null then password_hash else nullif(@PasswordHash, '') end,
-            max_downloads = case when @MaxDownloads::bigint is null then max_downloads else nullif(@MaxDownloads, 0) end,
+            max_downloads =
+                case when @MaxDownloads::bigint is null then max_downloads else nullif(@MaxDownloads, 0) end,
             allows_download = @allowsDownload, allows_upload = @allowsUpload,
             expires_at = case when @isNewTerm then @expiresAt else expires_at end,
             stamp = case when @isNewStamp then gen_random_uuid() else stamp end
@@ -287,7 +287,7 @@ public sealed partial class ShareLinkTable(Database database)
             if (changes is not { Term: null, MaxDownloads: null, PasswordHash: null or { Length: > 0 } })
                 await RequireRoomAsync(transaction, rules, caller, ct);
             var changed = await GetAsync(connection, transaction, caller, id, ct);
-            await TellAsync(transaction, AuditActions.ShareChange, WebhookEvents.ShareChanged, caller, changed, ct);
+            await TellAsync(transaction, AuditActions.ShareChange, caller, changed, ct);
             return changed;
         }, ct);
     }
@@ -311,6 +311,6 @@ public sealed partial class ShareLinkTable(Database database)
         await connection.ExecuteAsync(new(SqlRevoke, new { id }, transaction, cancellationToken: ct));
         await connection.ExecuteAsync(new(
             SqlForgetRevoked, new { caller.UserId, MaxRevokedPerUser }, transaction, cancellationToken: ct));
-        await TellAsync(transaction, AuditActions.ShareRevoke, WebhookEvents.ShareRevoked, caller, old, ct);
+        await TellAsync(transaction, AuditActions.ShareRevoke, caller, old, ct);
     }, ct);
 }

@@ -56,7 +56,8 @@ internal sealed class PropFind(
 
     private async ValueTask<Quota?> FindQuotaAsync(DavRequest request, PropertySelection selection, FileNode node)
     {
-        if (!selection.NeedsQuota || !node.IsFolder)
+        // What the owner has left is nothing to visitors.
+        if (!selection.NeedsQuota || !node.IsFolder || request.Caller.ShareLinkId is not null)
             return null;
         var quota = await usage.QuotaAsync(request.Caller, request.Aborted);
         return quota with { AvailableBytes = quota.AvailableBytes ?? options.FreeBytes?.Invoke() };
