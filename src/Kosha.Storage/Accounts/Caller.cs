@@ -19,6 +19,9 @@ public sealed record Caller(
     long UserId, Guid CredentialStamp, long? AppPasswordId = null, RedirectMode? Redirect = null,
     long? SessionId = null, long? RootId = null, bool IsReadOnly = false)
 {
+    /// <summary>From where this call comes, for the audit log; null: from no client.</summary>
+    public string? Address { get; init; }
+
     /// <summary>
     /// The one predicate for "the credential still holds", on a row u of <c>users</c>. An app password for a folder
     /// holds only while that is live.

@@ -1,0 +1,126 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Dapper;
+using Kosha.Storage.Accounts;
+using Npgsql;
+
+namespace Kosha.Storage.Audit;
+
+/// <summary>
+/// The table <c>audit</c>: who did what to which node, from where and with which credential. What is done is told in
+/// the transaction that does it. Texts that are too long are cut.
+/// </summary>
+public sealed partial class AuditTable(Database database)
+{
+    public const int MaxTextLength = 1000;
+
+    public const int MaxAddressLength = 80;
+
+    /// <summary>Different refusals of one minute that get entries of their own; the others share one.</summary>
+    public const int MaxRefusalsPerMinute = 20;
+
+    private const string SqlAdd = """
+        insert into audit (
+            user_id, username, concerned_id, credential, credential_id, address, action, node_id, subject, detail)
+        select @userId, (select u.username from users u where u.id = @userId), @concernedId, @credential,
+               @credentialId, @address, @action, n.id, n.subject, @detail
+        from unnest(@nodeIds, @subjects) as n (id, subject)
+        """;
+
+    /// <summary>Tells it in the transaction that does it.</summary>
+    public static Task AddAsync(NpgsqlTransaction transaction, AuditEntry entry, CancellationToken ct) =>
+        entry.IsRefused
+            ? RefuseAsync(transaction, entry, ct)
+            : AddAsync(transaction, entry, [(entry.NodeId, entry.Subject)], ct);
+
+    /// <summary>The same of many nodes at once, by one statement.</summary>
+    public static Task AddAsync(
+        NpgsqlTransaction transaction, AuditEntry entry, IReadOnlyCollection<(long? NodeId, string? Subject)> nodes,
+        CancellationToken ct)
+    {
+        var parameters = ParametersOf(entry);
+        parameters.AddDynamicParams(new
+        {
+            nodeIds = nodes.Select(node => node.NodeId).ToArray(),
+            subjects = nodes.Select(node => Cut(node.Subject, MaxTextLength)).ToArray(),
+        });
+        return transaction.Connection!.ExecuteAsync(new(SqlAdd, parameters, transaction, cancellationToken: ct));
+    }
+
+    /// <summary>Tells it by itself.</summary>
+    public Task AddAsync(AuditEntry entry, CancellationToken ct) =>
+        database.WriteAsync(transaction => AddAsync(transaction, entry, ct), ct);
+
+    private const string SqlRefuse = """
+        insert into audit as a (
+            user_id, username, concerned_id, credential, credential_id, address, action, node_id, subject, detail,
+            is_refused, refused_in, refusal)
+        select @userId, (select u.username from users u where u.id = @userId), @concernedId, @credential,
+               @credentialId, @address, @action, @nodeId, @subject, @detail, true, date_trunc('minute', now()), @refusal
+        where @most > (
+            select count(*) from audit o
+            where o.refused_in = date_trunc('minute', now()) and o.refusal is not null and o.refusal <> @refusal)
+        on conflict (refused_in, refusal) where refusal is not null do update set times = a.times + 1
+        """;
+
+    private static async Task RefuseAsync(NpgsqlTransaction transaction, AuditEntry entry, CancellationToken ct)
+    {
+        if (await RefuseAsync(transaction, entry, MaxRefusalsPerMinute, ct) > 0)
+            return;
+        var many = new AuditEntry(entry.Action) { Detail = "Further ones of this minute.", IsRefused = true };
+        await RefuseAsync(transaction, many, int.MaxValue, ct);
+    }
+
+    private static Task<int> RefuseAsync(
+        NpgsqlTransaction transaction, AuditEntry entry, int most, CancellationToken ct)
+    {
+        var parameters = ParametersOf(entry);
+        var subject = Cut(entry.Subject, MaxTextLength);
+        parameters.AddDynamicParams(new { entry.NodeId, subject, refusal = RefusalOf(entry), most });
+        return transaction.Connection!.ExecuteAsync(new(SqlRefuse, parameters, transaction, cancellationToken: ct));
+    }
+
+    /// <summary>What makes two refusals equal.</summary>
+    private static byte[] RefusalOf(AuditEntry entry) => SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(
+        '\n', entry.Action, Number(entry.Caller?.UserId), Number(entry.UserId), Number(entry.NodeId),
+        entry.Address ?? entry.Caller?.Address, entry.Subject, entry.Detail)));
+
+    private static string Number(long? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "";
+
+    private static DynamicParameters ParametersOf(AuditEntry entry)
+    {
+        var (credential, credentialId) = CredentialOf(entry);
+        var userId = entry.Caller?.UserId ?? (entry.IsCommand ? null : entry.UserId);
+        return new(new
+        {
+            userId,
+            concernedId = entry.UserId == userId ? null : entry.UserId,
+            credential,
+            credentialId,
+            address = Cut(entry.Address ?? entry.Caller?.Address, MaxAddressLength),
+            action = entry.Action,
+            detail = Cut(entry.Detail, MaxTextLength),
+        });
+    }
+
+    private static (string? Name, long? Id) CredentialOf(AuditEntry entry) => entry switch
+    {
+        { Caller: { AppPasswordId: { } id } } => ("app-password", id),
+        { Caller: { SessionId: { } id } } => ("session", id),
+        { Caller: not null } => ("password", null),
+        { IsCommand: true } => ("command", null),
+        _ => (null, null),
+    };
+
+    /// <summary>What Postgres counts are code points; control characters have no place in a log.</summary>
+    private static string? Cut(string? text, int most)
+    {
+        if (text is null)
+            return null;
+        var cut = new StringBuilder();
+        foreach (var rune in text.EnumerateRunes().Take(most))
+            cut.Append((Rune.IsControl(rune) ? Rune.ReplacementChar : rune).ToString());
+        return cut.ToString();
+    }
+}
