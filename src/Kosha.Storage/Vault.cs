@@ -127,23 +127,9 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
         return claim;
     }
 
-    /// <summary>
-    /// Names a content that a file of the caller's has; null: there is none, or its bytes would have to be put first.
-    /// </summary>
-    internal async Task<T?> NameOwnAsync<T>(
-        Caller caller, BlobId sha256, long size, Func<BlobClaim, Task<T>> nameAsync, CancellationToken ct)
-        where T : class
-    {
-        var claim = await blobs.FindOwnAsync(caller, sha256, size, store, ct);
-        try
-        {
-            return claim is null or { MustStore: true } ? null : await nameAsync(claim);
-        }
-        catch (BlobGoneException)
-        {
-            return null;
-        }
-    }
+    /// <inheritdoc cref="BlobTable.AskOwn"/>
+    internal Question AskOwn(BlobId sha256, long size, Action<BlobClaim?> answer) =>
+        BlobTable.AskOwn(sha256, size, store, answer);
 
     internal static StorageException TooLarge(StorageFault reason) => reason == StorageFault.FileTooLarge
         ? new(reason, "The file is larger than the plan of this account allows for one file.")

@@ -52,6 +52,7 @@ public sealed class SignInFailures(Database database)
         await connection.ExecuteAsync(SqlCleanUp, new { Window, CleanupBatch }, transaction);
     }, ct);
 
+    // Whoever waited for the row has an earlier now() than it: the wait is no longer than the period for that.
     private const string SqlCountAttempt = """
         insert into sign_in_failures as f (subject, failures, window_start)
         values (@subject, 1, now() + @period - @Window)
@@ -60,7 +61,7 @@ public sealed class SignInFailures(Database database)
             window_start = case when f.window_start > now() - @Window then f.window_start
                 else now() + @period - @Window end
         returning case when f.failures > @limit
-            then ceil(extract(epoch from f.window_start + @Window - now()))::int end
+            then ceil(extract(epoch from least(@period, f.window_start + @Window - now())))::int end
         """;
 
     /// <summary>

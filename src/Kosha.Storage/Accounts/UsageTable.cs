@@ -73,12 +73,16 @@ public sealed class UsageTable(Database database)
                 (details, plan) => details with { Plan = plan })).SingleOrDefault(), ct)
         ?? throw Caller.Revoked();
 
-    /// <summary>What the plan leaves, as part of a transaction. Fault: CredentialRevoked.</summary>
-    internal static async Task<Room> RoomAsync(
-        NpgsqlTransaction transaction, Caller caller, CancellationToken ct) =>
-        await transaction.Connection!.QuerySingleOrDefaultAsync<Room>(
-            new(SqlRoom, caller, transaction, cancellationToken: ct))
-        ?? throw Caller.Revoked();
+    /// <summary>Asks what the plan leaves, after something else of the same caller. Fault: CredentialRevoked.</summary>
+    internal static Question AskRoom(Action<Room> answer, Question after) => after with
+    {
+        Sql = after.Sql + SqlRoom,
+        ReadAsync = async results =>
+        {
+            await after.ReadAsync(results);
+            answer(await results.ReadSingleOrDefaultAsync<Room>() ?? throw Caller.Revoked());
+        },
+    };
 
     /// <summary>
     /// Adds to a user's usage, last in its transaction, and gives back what was reserved for it (below zero: reserves

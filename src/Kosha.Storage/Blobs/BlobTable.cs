@@ -88,15 +88,20 @@ internal sealed partial class BlobTable(Database database)
             "This content was stored and removed too often in a short time.");
     }
 
-    /// <summary>After a restore no row proves that its bytes are there: the same bytes are put once more.</summary>
-    private async Task<BlobClaim> ClaimOfAsync(
-        Row row, BlobId id, IBlobStore store, CancellationToken ct) => row.State switch
+    private async Task<BlobClaim> ClaimOfAsync(Row row, BlobId id, IBlobStore store, CancellationToken ct) =>
+        ClaimOf(row, store) ?? new(row.Id, await ReserveNewKeyAsync(id, store, ct), ClaimKind.Heal);
+
+    /// <summary>
+    /// After a restore no row proves that its bytes are there: the same bytes are put once more. Null: they are
+    /// damaged, and need a new key.
+    /// </summary>
+    private static BlobClaim? ClaimOf(Row row, IBlobStore store) => row.State switch
     {
         // Two daemons with one database and two stores, which no start can rule out: the row proves nothing here.
         _ when row.Store != store.Name => throw new StorageException(StorageFault.Unavailable,
             $"This content is in a store of the kind '{row.Store}', and this daemon uses '{store.Name}'. Nothing was "
             + "changed."),
-        "damaged" => new(row.Id, await ReserveNewKeyAsync(id, store, ct), ClaimKind.Heal),
+        "damaged" => null,
         "storing" => new(row.Id, row.ObjectKey, ClaimKind.Store),
         _ when !row.IsTrusted => new(row.Id, row.ObjectKey, ClaimKind.Store),
         "condemned" => new(row.Id, row.ObjectKey, ClaimKind.Condemned),
@@ -111,24 +116,22 @@ internal sealed partial class BlobTable(Database database)
             where b.sha256 = @sha256 and b.size = @size and b.state in ('live', 'condemned') limit 1) b
         cross join lateral (select o.store from blob_objects o where o.key = b.object_key limit 1) o
         cross join installation i
-        where {Caller.Holds}
+        where @RootId::bigint is null and {Caller.Holds}
           and (exists (select from file_nodes n where n.blob_id = b.id and n.user_id = u.id offset 0)
-               or exists (select from versions v where v.blob_id = b.id and v.user_id = u.id offset 0))
+               or exists (select from versions v where v.blob_id = b.id and v.user_id = u.id offset 0));
         """;
 
     /// <summary>
-    /// The row of a content that a file of the caller's, in the trash perhaps, has or had; null: there is none. Nobody
-    /// else's counts; and who reaches a folder alone is never told, for the file may lie elsewhere.
+    /// Asks for the row of a content that a file of the caller's, in the trash perhaps, has or had, and of which the
+    /// bytes are there; null: there is none. What it travels with says who the caller is. Nobody else's counts; and who
+    /// reaches a folder alone is never told, for the file may lie elsewhere.
     /// </summary>
-    public async Task<BlobClaim?> FindOwnAsync(
-        Caller caller, BlobId sha256, long size, IBlobStore store, CancellationToken ct)
-    {
-        if (caller.RootId is not null)
-            return null;
-        var row = await database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<Row>(
-            new(SqlFindOwn, caller.With(new { sha256 = sha256.Bytes, size }), cancellationToken: ct)), ct);
-        return row is null ? null : await ClaimOfAsync(row, sha256, store, ct);
-    }
+    public static Question AskOwn(BlobId sha256, long size, IBlobStore store, Action<BlobClaim?> answer) =>
+        new(SqlFindOwn, new { sha256 = sha256.Bytes, size }, async results =>
+        {
+            var row = await results.ReadSingleOrDefaultAsync<Row>();
+            answer(row is not null && ClaimOf(row, store) is { MustStore: false } claim ? claim : null);
+        });
 
     private const string SqlReserveKey = """
         insert into blob_objects (key, store) values (@key, @store) on conflict (key) do nothing returning key

@@ -98,15 +98,18 @@ public sealed partial class NodeTree
             return await PutFileAsync(transaction, caller, place, write, claim, size, ct);
         }, ct);
 
+    /// <summary>
+    /// The same within a transaction that has judged the place. What is asked <paramref name="also"/> sees the file.
+    /// </summary>
     internal async Task<WriteResult> PutFileAsync(
         NpgsqlTransaction transaction, Caller caller, Place place, FileWrite write, BlobClaim? claim, long size,
-        CancellationToken ct)
+        CancellationToken ct, Question? also = null)
     {
         var old = place.Node;
         var keeps = old is not null && IsKept(old, claim?.BlobId);
         var sql = (claim is null ? "" : BlobTable.SqlName(claim.Kind))
             + (old is null ? SqlCreateFile : keeps ? SqlOverwriteFile + SqlKeepVersion : SqlOverwriteFile)
-            + UsageTable.SqlCharge;
+            + UsageTable.SqlCharge + also?.Sql;
         var parameters = new
         {
             caller.UserId, folderId = place.Folder.Id, nodeId = old?.Id,
@@ -119,7 +122,8 @@ public sealed partial class NodeTree
             oldModifiedAt = old?.ModifiedAt, tokens = place.CoveringTokens(write.Conditions), isSwap = false,
             MaxVersions,
         };
-        var (node, isCharged) = await NameAsync(new(sql, parameters, transaction, cancellationToken: ct), claim);
+        var (node, isCharged) = await NameAsync(
+            new(sql, also?.With(parameters) ?? (object)parameters, transaction, cancellationToken: ct), claim, also);
         if (!isCharged)
             await FreeAndChargeAsync(
                 transaction, caller.UserId, parameters.bytes, parameters.nodes, parameters.reserved, ct);
@@ -128,7 +132,8 @@ public sealed partial class NodeTree
     }
 
     /// <returns>The file, and whether the plan had room for it.</returns>
-    private static async Task<(FileNode Node, bool IsCharged)> NameAsync(CommandDefinition command, BlobClaim? claim)
+    private static async Task<(FileNode Node, bool IsCharged)> NameAsync(
+        CommandDefinition command, BlobClaim? claim, Question? also)
     {
         try
         {
@@ -136,7 +141,10 @@ public sealed partial class NodeTree
             if (claim is not null && !await results.ReadSingleAsync<bool>())
                 throw new BlobGoneException();
             var node = await results.ReadSingleOrDefaultAsync<FileNode>() ?? throw new LostRaceException();
-            return (node, await results.ReadSingleOrDefaultAsync<bool?>() is not null);
+            var isCharged = await results.ReadSingleOrDefaultAsync<bool?>() is not null;
+            if (also is not null)
+                await also.ReadAsync(results);
+            return (node, isCharged);
         }
         catch (PostgresException e)
             when (e is { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: BlobKey })

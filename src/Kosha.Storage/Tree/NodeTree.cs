@@ -126,22 +126,22 @@ public sealed partial class NodeTree(Database database)
     /// <summary>
     /// Runs a write: takes the user's lock, finds the places of <paramref name="paths"/> and of the If header's tags,
     /// and judges the If header on the first path. The work is run again, under the exclusive lock, when it asks for
-    /// that.
+    /// that. What is asked <paramref name="also"/> is answered before.
     /// </summary>
     internal async Task<T> WriteAsync<T>(
         Caller caller, NodePath[] paths, WriteConditions conditions,
-        Func<NpgsqlTransaction, Place[], Hold, Task<T>> work, CancellationToken ct)
+        Func<NpgsqlTransaction, Place[], Hold, Task<T>> work, CancellationToken ct, Question? also = null)
     {
         caller.RequireWrite();
         var turn = turns.GetOrAdd(caller.UserId, _ => new(TurnsPerUser));
         await turn.WaitAsync(ct);
         try
         {
-            return await WriteAsync(caller, paths, conditions, Hold.Shared, work, ct);
+            return await WriteAsync(caller, paths, conditions, Hold.Shared, also, work, ct);
         }
         catch (NeedsExclusiveException)
         {
-            return await WriteAsync(caller, paths, conditions, Hold.Exclusive, work, ct);
+            return await WriteAsync(caller, paths, conditions, Hold.Exclusive, also, work, ct);
         }
         finally
         {
@@ -150,18 +150,21 @@ public sealed partial class NodeTree(Database database)
     }
 
     private Task<T> WriteAsync<T>(
-        Caller caller, NodePath[] paths, WriteConditions conditions, Hold hold,
+        Caller caller, NodePath[] paths, WriteConditions conditions, Hold hold, Question? also,
         Func<NpgsqlTransaction, Place[], Hold, Task<T>> work, CancellationToken ct) =>
         database.WriteAsync(async (transaction, witness) =>
         {
             NodePath[] all = [.. paths, .. Tags(conditions)];
             var sql = (hold == Hold.Shared ? SqlLockShared : SqlLockExclusive)
-                + SqlLockFiles + PlacesSql(caller, conditions);
+                + SqlLockFiles + PlacesSql(caller, conditions) + also?.Sql;
+            var parameters = PlaceParameters(caller, all, conditions);
             await using var results = await transaction.Connection!.QueryMultipleAsync(
-                new(sql, PlaceParameters(caller, all, conditions), transaction, cancellationToken: ct));
+                new(sql, also?.With(parameters) ?? parameters, transaction, cancellationToken: ct));
             witness.Id = await results.ReadSingleAsync<string>();
             var lockedFiles = (await results.ReadAsync<long>()).ToHashSet();
             var places = ReadPlaces(results, caller, all);
+            if (also is not null)
+                await also.ReadAsync(results);
             Array.ForEach(places[..paths.Length], RequireDepth);
             // A file that came to this name while we waited for a row lock is not locked: begin again.
             if (Array.Exists(places, p => p.Node is { IsFolder: false } file && !lockedFiles.Contains(file.Id)))

@@ -48,13 +48,10 @@ public sealed partial class DirectUploads(
     {
         caller.RequireWrite();
         Check(wish);
-        if (await NameKnownAsync(caller, wish, ct) is { } named)
-            return new(named, [], Puts: null);
         var isDirect = await store.DirectPutsAsync(ct) != DirectPuts.None;
-        if (!isDirect && wish.Size > spools.MaxBytes)
-            throw new StorageException(StorageFault.InvalidValue,
-                $"At most {spools.MaxBytes} bytes can be uploaded here at once (Spool:MaxBytes).");
-        var upload = await ReserveAsync(caller, wish, isDirect, ct);
+        var upload = await NameOrReserveAsync(caller, wish, isDirect, ct);
+        if (upload.State == UploadState.Completed)
+            return new(upload, [], Puts: null);
         try
         {
             if (isDirect && upload.PartBytes is not null)
@@ -109,51 +106,67 @@ public sealed partial class DirectUploads(
                 $"At most {S3BlobStore.MaxParts} parts make a file; give a larger size of a part.");
     }
 
-    /// <summary>
-    /// What needs no bytes: nothing, or a content that a file of the same user has. A hash that others know gives
-    /// neither access nor a shortcut.
-    /// </summary>
-    private async Task<Upload?> NameKnownAsync(Caller caller, NewUpload wish, CancellationToken ct) =>
-        wish.Size == 0
-            ? await NameAsync(caller, wish, claim: null, ct)
-            : await vault.NameOwnAsync(
-                caller, wish.Sha256, wish.Size, claim => NameAsync(caller, wish, claim, ct), ct);
+    private async Task<Upload> NameOrReserveAsync(Caller caller, NewUpload wish, bool isDirect, CancellationToken ct)
+    {
+        try
+        {
+            return await NameOrReserveAsync(caller, wish, isDirect, namesOwn: true, ct);
+        }
+        catch (BlobGoneException)
+        {
+            return await NameOrReserveAsync(caller, wish, isDirect, namesOwn: false, ct);
+        }
+    }
 
-    private Task<Upload> NameAsync(Caller caller, NewUpload wish, BlobClaim? claim, CancellationToken ct) =>
-        tree.WriteAsync(caller, [wish.Path], wish.Conditions, async (transaction, places, _) =>
+    /// <summary>
+    /// Names what needs no bytes: nothing, or a content that a file of the same user has. A hash that others know gives
+    /// neither access nor a shortcut. All else is reserved.
+    /// </summary>
+    private async Task<Upload> NameOrReserveAsync(
+        Caller caller, NewUpload wish, bool isDirect, bool namesOwn, CancellationToken ct)
+    {
+        BlobClaim? own = null;
+        Room? room = null;
+        var ask = vault.AskOwn(wish.Sha256, wish.Size, found => own = found);
+        ask = UsageTable.AskRoom(found => room = found, ask);
+        return await tree.WriteAsync(caller, [wish.Path], wish.Conditions, async (transaction, places, _) =>
         {
             NodeTree.RequireWritable(places[0], wish.Conditions);
-            var write = new FileWrite { ContentType = wish.ContentType, ModifiedAt = wish.ModifiedAt };
-            var named = await tree.PutFileAsync(transaction, caller, places[0], write, claim, wish.Size, ct);
-            var (room, upload) = await UploadTable.AddNamedAsync(transaction, caller, wish, named.Node.Etag, ct);
-            RequireAllowed(wish, room);
-            return upload;
-        }, ct);
+            RequireAllowed(wish, room!);
+            return wish.Size == 0 || (namesOwn && own is not null)
+                ? await NameAsync(transaction, caller, places[0], wish, own, ct)
+                : await ReserveAsync(transaction, caller, places[0], wish, room!, isDirect, ct);
+        }, ct, ask);
+    }
 
-    private Task<Upload> ReserveAsync(Caller caller, NewUpload wish, bool isDirect, CancellationToken ct) =>
-        tree.WriteAsync(caller, [wish.Path], wish.Conditions, async (transaction, places, _) =>
-        {
-            var room = await JudgeAsync(transaction, caller, places[0], wish, ct);
-            // All of it, also over a file: until then both lie in the store. It also keeps this user's other
-            // reservations away, so that the count holds.
-            await tree.ReserveAsync(transaction, caller.UserId, wish.Size, ct);
-            var most = room.MaxOpenUploads ?? limits.MaxOpenPerUser;
-            if (await UploadTable.PendingAsync(transaction, caller, ct) >= most)
-                throw new StorageException(StorageFault.LimitReached,
-                    $"{most} uploads are under way or just over. Complete or cancel some; what was "
-                    + "cancelled counts for a few minutes.");
-            return await UploadTable.AddAsync(transaction, caller, wish, isDirect, ct);
-        }, ct);
-
-    private async Task<Room> JudgeAsync(
-        NpgsqlTransaction transaction, Caller caller, Place place, NewUpload wish, CancellationToken ct)
+    private async Task<Upload> NameAsync(
+        NpgsqlTransaction transaction, Caller caller, Place place, NewUpload wish, BlobClaim? own, CancellationToken ct)
     {
-        NodeTree.RequireWritable(place, wish.Conditions);
-        var room = await UsageTable.RoomAsync(transaction, caller, ct);
-        RequireAllowed(wish, room);
+        Upload? upload = null;
+        var write = new FileWrite { ContentType = wish.ContentType, ModifiedAt = wish.ModifiedAt };
+        await tree.PutFileAsync(transaction, caller, place, write, own, wish.Size, ct,
+            UploadTable.AddNamed(caller, wish, named => upload = named));
+        return upload!;
+    }
+
+    private async Task<Upload> ReserveAsync(
+        NpgsqlTransaction transaction, Caller caller, Place place, NewUpload wish, Room room, bool isDirect,
+        CancellationToken ct)
+    {
+        if (!isDirect && wish.Size > spools.MaxBytes)
+            throw new StorageException(StorageFault.InvalidValue,
+                $"At most {spools.MaxBytes} bytes can be uploaded here at once (Spool:MaxBytes).");
         if (place.Node is null && room.FreeNodes < 1 && !tree.FreesTrash)
             throw UsageTable.Exceeded(bytes: 0);
-        return room;
+        // All of it, also over a file: until then both lie in the store. It also keeps this user's other
+        // reservations away, so that the count holds.
+        await tree.ReserveAsync(transaction, caller.UserId, wish.Size, ct);
+        var most = room.MaxOpenUploads ?? limits.MaxOpenPerUser;
+        if (await UploadTable.PendingAsync(transaction, caller, ct) >= most)
+            throw new StorageException(StorageFault.LimitReached,
+                $"{most} uploads are under way or just over. Complete or cancel some; what was "
+                + "cancelled counts for a few minutes.");
+        return await UploadTable.AddAsync(transaction, caller, wish, isDirect, ct);
     }
 
     private static void RequireAllowed(NewUpload wish, Room room)

@@ -1,6 +1,7 @@
 using Dapper;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
+using Kosha.Storage.Tree;
 using Npgsql;
 
 namespace Kosha.Storage.Uploads;
@@ -85,12 +86,10 @@ internal sealed partial class UploadTable(Database database)
     private const string SqlAdd = $"""
         insert into uploads as p (
             user_id, folder_id, path, size, sha256, content_type, modified_at, if_match, if_none_match, is_direct,
-            part_bytes, state, etag, reserved_bytes, urls_expire_at, expires_at, ended_at, cleared_at)
+            part_bytes, state, reserved_bytes, urls_expire_at, expires_at)
         values (
-            @UserId, @RootId, @path, @Size, @sha256, @ContentType, @ModifiedAt, @ifMatch, @ifNoneMatch, @isDirect,
-            @PartBytes, case when @etag::uuid is null then 'open' else 'completed' end, @etag, @reserved,
-            now() + @urlLifetime, now() + @Lifetime, case when @etag::uuid is not null then now() end,
-            case when @etag::uuid is not null then now() end)
+            @UserId, @RootId, @path, @size, @sha256, @ContentType, @ModifiedAt, @ifMatch, @ifNoneMatch, @isDirect,
+            @PartBytes, 'open', @size, now() + @urlLifetime, now() + @Lifetime)
         returning {Columns}
         """;
 
@@ -98,27 +97,35 @@ internal sealed partial class UploadTable(Database database)
     public static Task<Upload> AddAsync(
         NpgsqlTransaction transaction, Caller caller, NewUpload wish, bool isDirect, CancellationToken ct) =>
         transaction.Connection!.QuerySingleAsync<Upload>(
-            new(SqlAdd, caller.With(Row(wish, isDirect, wish.Size, etag: null)), transaction, cancellationToken: ct));
+            new(SqlAdd, caller.With(new
+            {
+                path = PathOf(wish), size = wish.Size, sha256 = wish.Sha256.Bytes, wish.ContentType, wish.ModifiedAt,
+                ifMatch = Upload.Text(wish.Conditions.IfMatch),
+                ifNoneMatch = Upload.Text(wish.Conditions.IfNoneMatch), isDirect, wish.PartBytes,
+                urlLifetime = DirectUploads.UrlLifetime, Lifetime,
+            }), transaction, cancellationToken: ct));
 
-    /// <summary>Part of the transaction that has made the file already. Fault: CredentialRevoked.</summary>
-    /// <returns>What the plan leaves after that, too.</returns>
-    public static async Task<(Room Room, Upload Upload)> AddNamedAsync(
-        NpgsqlTransaction transaction, Caller caller, NewUpload wish, Guid etag, CancellationToken ct)
-    {
-        await using var results = await transaction.Connection!.QueryMultipleAsync(new(
-            UsageTable.SqlRoom + SqlAdd, caller.With(Row(wish, isDirect: false, reserved: 0, etag)),
-            transaction, cancellationToken: ct));
-        var room = await results.ReadSingleOrDefaultAsync<Room>() ?? throw Caller.Revoked();
-        return (room, await results.ReadSingleAsync<Upload>());
-    }
+    private const string SqlAddNamed = $"""
+        insert into uploads as p (
+            user_id, folder_id, path, size, sha256, content_type, modified_at, if_match, if_none_match, is_direct,
+            part_bytes, state, etag, reserved_bytes, urls_expire_at, expires_at, ended_at, cleared_at)
+        select @UserId, @RootId, @path, @size, @sha256, @ContentType, @ModifiedAt, @ifMatch, @ifNoneMatch, false,
+               @PartBytes, 'completed', n.etag, 0, now() + @urlLifetime, now() + @Lifetime, now(), now()
+        from file_nodes n where n.parent_id = @folderId and n.name = @Name
+        returning {Columns};
+        """;
 
-    private static object Row(NewUpload wish, bool isDirect, long reserved, Guid? etag) => new
-    {
-        path = string.Join('/', wish.Path.Names), wish.Size, sha256 = wish.Sha256.Bytes, wish.ContentType,
-        wish.ModifiedAt, ifMatch = Upload.Text(wish.Conditions.IfMatch),
-        ifNoneMatch = Upload.Text(wish.Conditions.IfNoneMatch), isDirect, wish.PartBytes, etag, reserved,
-        urlLifetime = DirectUploads.UrlLifetime, Lifetime,
-    };
+    /// <summary>Goes with <see cref="NodeTree.PutFileAsync"/>: an upload that has become its file already.</summary>
+    public static Question AddNamed(Caller caller, NewUpload wish, Action<Upload> answer) =>
+        new(SqlAddNamed, new
+        {
+            caller.RootId, path = PathOf(wish), sha256 = wish.Sha256.Bytes,
+            ifMatch = Upload.Text(wish.Conditions.IfMatch),
+            ifNoneMatch = Upload.Text(wish.Conditions.IfNoneMatch), wish.PartBytes,
+            urlLifetime = DirectUploads.UrlLifetime, Lifetime,
+        }, async results => answer(await results.ReadSingleAsync<Upload>()));
+
+    private static string PathOf(NewUpload wish) => string.Join('/', wish.Path.Names);
 
     private const string SqlSetMultipart = $"""
         update uploads p set multipart_id = @multipartId, urls_expire_at = now() + @urlLifetime

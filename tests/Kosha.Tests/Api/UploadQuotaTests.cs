@@ -119,4 +119,16 @@ public sealed class UploadQuotaTests(KoshaWithUploads setup)
         await setup.ClearAsync(last.Id);
         (await api.BeginAsync("more", Bytes(10, 49))).Must(201);
     }
+
+    [Fact]
+    public async Task A_content_that_the_user_has_is_too_large_before_it_is_too_much()
+    {
+        var (drive, api) = await setup.NewUserAsync(maxBytes: 10_000);
+        using var _ = drive;
+        using var __ = api;
+        (await drive.PutAsync("there", Bytes(6000, 50))).Must(201);
+        (await api.BeginAsync("again", Bytes(6000, 50))).MustBe("quota-exceeded", 507);
+        await setup.SqlAsync($"update plans set max_file_bytes = 5000 where name = '{drive.User.Name}'");
+        (await api.BeginAsync("again", Bytes(6000, 50))).MustBe("file-too-large", 413);
+    }
 }

@@ -11,6 +11,12 @@ public static class StatementLog
         where datname = current_database() and pid <> pg_backend_pid()
         """;
 
+    /// <summary>A daemon on that database, without the jobs that run every few minutes: they have statements, too.
+    /// </summary>
+    public static Task<KoshaProcess> StartAsync(string connectionString) => KoshaProcess.StartNewAsync(
+        ("Database:ConnectionString", connectionString), ("Jobs:upload-expiry:Enabled", "false"),
+        ("Jobs:delete-accounts:Enabled", "false"));
+
     /// <summary>Nobody else may use the server meanwhile. Do the work once before, so that it is prepared.</summary>
     public static async Task<int> CountAsync(
         TestPostgres server, string connectionString, DavClient drive, Func<Task> work)

@@ -22,10 +22,7 @@ public sealed class BatchTests(SharedPostgres postgres)
     {
         var server = await postgres.Durable;
         var connectionString = await server.NewEmptyDatabaseAsync();
-        // Jobs that run every few minutes have statements of their own.
-        await using var kosha = await KoshaProcess.StartNewAsync(
-            ("Database:ConnectionString", connectionString), ("Jobs:upload-expiry:Enabled", "false"),
-            ("Jobs:delete-accounts:Enabled", "false"));
+        await using var kosha = await StatementLog.StartAsync(connectionString);
         using var drive = await kosha.NewDriveAsync();
         Task<int> CountAsync(Func<Task> work) => StatementLog.CountAsync(server, connectionString, drive, work);
         var some = await CountsAsync(drive, CountAsync, "some", Some);

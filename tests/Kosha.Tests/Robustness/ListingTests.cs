@@ -22,10 +22,7 @@ public sealed class ListingTests(SharedPostgres postgres)
     {
         var server = await postgres.Durable;
         var connectionString = await server.NewEmptyDatabaseAsync();
-        // Jobs that run every few minutes have statements of their own.
-        await using var kosha = await KoshaProcess.StartNewAsync(
-            ("Database:ConnectionString", connectionString), ("Jobs:upload-expiry:Enabled", "false"),
-            ("Jobs:delete-accounts:Enabled", "false"));
+        await using var kosha = await StatementLog.StartAsync(connectionString);
         using var drive = await kosha.NewDriveAsync();
         await FillAsync(drive);
 
