@@ -31,6 +31,7 @@ internal static class ApiSetup
         services.AddSingleton<NodeWriteEndpoints>();
         services.AddAccounts();
         services.AddShares();
+        services.AddJobs();
         services.AddSingleton<ZipEndpoints>();
         services.AddSingleton<ListEndpoints>();
         services.AddOpenApi(Document, document =>
@@ -65,6 +66,7 @@ internal static class ApiSetup
         NodeWriteEndpoints.Map(routes);
         routes.MapAccounts();
         routes.MapShares();
+        routes.MapJobs();
         ZipEndpoints.Map(routes);
         ListEndpoints.Map(routes);
         UploadLinks.Map(routes);

@@ -1,8 +1,6 @@
 using Kosha.Daemon.Auth;
 using Kosha.Daemon.Web;
-using Kosha.Storage.Audit;
 using Kosha.Storage.Sharing;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Kosha.Daemon.Api;
 
@@ -11,7 +9,6 @@ internal static class ShareSetup
 {
     public static void AddShares(this IServiceCollection services)
     {
-        services.TryAddSingleton<AuditTable>();
         services.AddSingleton<ShareLinkTable>();
         services.AddSingleton<ShareTokens>();
         services.AddSingleton<ShareDoor>();

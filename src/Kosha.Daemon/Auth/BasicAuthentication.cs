@@ -29,14 +29,14 @@ internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn, S
             await ChallengeAsync(context, "Sign in with your username and a password or app password.");
             return;
         }
-        var address = ClientAddress.Of(context.Connection.RemoteIpAddress);
+        var address = ClientAddress.Exactly(context);
         // Shared folders are mounted, and reach nothing of the API but what is for everybody.
         var result = (ApiErrors.Covers(context.Request.Path)
                 ? null : await mounts.FindAsync(header, address, context.RequestAborted))
             ?? await signIn.AuthenticateAsync(header, address, context.RequestAborted);
         if (result.Caller is { } caller)
         {
-            await RunAsync(context, header, caller);
+            await RunAsync(context, header, caller with { Address = address });
             return;
         }
         var (status, message) = SignInAnswers.Of(context.Response, result);

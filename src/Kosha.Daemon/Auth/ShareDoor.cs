@@ -8,7 +8,7 @@ namespace Kosha.Daemon.Auth;
 
 /// <summary>Somebody who came by the token of an open link.</summary>
 /// <param name="Link">The link.</param>
-/// <param name="Address">Where from; see <see cref="ClientAddress"/>.</param>
+/// <param name="Address">Where from; see <see cref="ClientAddress.Exactly"/>.</param>
 /// <param name="IsInside">The link has no password, or the visitor has shown it.</param>
 internal sealed record ShareVisit(OpenShareLink Link, string Address, bool IsInside)
 {
@@ -33,9 +33,9 @@ internal sealed record ShareVisit(OpenShareLink Link, string Address, bool IsIns
 /// tokens.
 /// </summary>
 internal sealed class ShareDoor(
-    ShareLinkTable links, ShareTokens tokens, ShareUses uses, SignIn signIn, SignInFailures failures, AuditTable audit)
+    ShareLinkTable links, ShareTokens tokens, ShareUses uses, SignIn signIn, SignInFailures failures,
+    CountedLimits limits, AuditTrail audit)
 {
-    public const int WrongByAddress = 100;
     public const int WrongPasswordsByLinkAndAddress = 10;
     public const int WrongPasswordsByLink = 200;
 
@@ -43,8 +43,7 @@ internal sealed class ShareDoor(
     public const string TicketHeader = "X-Share-Ticket";
     public const string TicketCookie = "kosha-share";
 
-    private static readonly int[] PasswordLimits =
-        [WrongPasswordsByLinkAndAddress, WrongPasswordsByLink, WrongByAddress];
+    private static readonly int[] PasswordLimits = [WrongPasswordsByLinkAndAddress, WrongPasswordsByLink];
 
     /// <summary>What the link of this token is to a visitor, who need not know its password yet.</summary>
     /// <param name="hasBegun">
@@ -53,7 +52,7 @@ internal sealed class ShareDoor(
     /// <exception cref="StorageException">NotFound, LimitReached.</exception>
     public async Task<ShareVisit> FindAsync(HttpContext http, string token, Predicate<OpenShareLink>? hasBegun = null)
     {
-        var address = ClientAddress.Of(http.Connection.RemoteIpAddress);
+        var address = ClientAddress.Exactly(http);
         var link = await links.FindAsync(ShareTokens.Hash(token), http.RequestAborted);
         if (link is null || (link.IsUsedUp && hasBegun?.Invoke(link) is not true))
             throw await RefusalAsync(address, http.RequestAborted);
@@ -77,31 +76,31 @@ internal sealed class ShareDoor(
 
     private async Task<StorageException> RefusalAsync(string address, CancellationToken ct)
     {
-        string[] subjects = [SubjectOf(address)];
-        if (await failures.WaitAsync(subjects, [WrongByAddress], ct) is { } wait)
+        var counted = ClientAddress.Of(address);
+        if (await limits.WaitAsync(LimitKind.ShareToken, counted, ct) is { } wait)
             return new(StorageFault.LimitReached,
                 "Too many links that do not exist were tried from this address. Try again later.")
             {
                 RetryAfter = wait,
             };
-        await failures.CountAsync(subjects, ct);
-        await audit.AddAsync(new(AuditActions.ShareRefused)
+        await limits.CountAsync(LimitKind.ShareToken, counted, ct);
+        await audit.TellAsync(new(AuditActions.ShareRefused)
         {
             Address = address, IsRefused = true, Detail = "No such link, or it is over.",
-        }, ct);
+        });
         return Gone();
     }
-
-    private static string SubjectOf(string address) => "share@" + address;
 
     /// <summary>Whether this is the password of a link that has one; the caller is then its visitor.</summary>
     public async Task<SignInResult> VerifyAsync(
         OpenShareLink link, string password, string address, CancellationToken ct)
     {
         var ofLink = string.Create(CultureInfo.InvariantCulture, $"share link {link.Id}");
-        string[] subjects = [$"{ofLink}@{address}", ofLink, SubjectOf(address)];
+        var counted = ClientAddress.Of(address);
+        string[] subjects = [$"{ofLink}@{counted}", ofLink];
         // Before the queue, so that a client over its limit keeps nobody waiting.
-        if (await failures.WaitAsync(subjects, PasswordLimits, ct) is { } wait)
+        if ((await failures.WaitAsync(subjects, PasswordLimits, ct)
+            ?? await limits.WaitAsync(LimitKind.ShareToken, counted, ct)) is { } wait)
             return new(Caller: null, wait);
         return await signIn.InTurnAsync(async () =>
         {
@@ -114,11 +113,12 @@ internal sealed class ShareDoor(
                 return new SignInResult(link.Reader(address));
             }
             await failures.CountAsync(subjects, ct);
-            await audit.AddAsync(new(AuditActions.ShareRefused)
+            await limits.CountAsync(LimitKind.ShareToken, counted, ct);
+            await audit.TellAsync(new(AuditActions.ShareRefused)
             {
                 UserId = link.UserId, NodeId = link.NodeId, Address = address, IsRefused = true,
                 Detail = $"A wrong password of {ofLink}.",
-            }, ct);
+            });
             return SignInResult.Refused;
         }, ct);
     }

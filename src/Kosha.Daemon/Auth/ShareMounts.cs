@@ -13,7 +13,7 @@ internal sealed class ShareMounts(ShareLinkTable links, ShareDoor door, ShareUse
     private readonly CredentialCache cache = new(time);
 
     /// <param name="header">The whole Authorization header.</param>
-    /// <param name="address">The client's; see <see cref="ClientAddress"/>.</param>
+    /// <param name="address">The client's; see <see cref="ClientAddress.Exactly"/>.</param>
     /// <param name="ct">Ends it.</param>
     /// <returns>Null: this is no link that can be mounted, and may be somebody's name and password.</returns>
     public async Task<SignInResult?> FindAsync(string header, string address, CancellationToken ct)

@@ -18,6 +18,9 @@ public sealed class ShareExpiry(Database database)
 
     private readonly ShareLinkTable links = new(database);
 
+    /// <summary>How far it has come.</summary>
+    public WorkProgress Progress { get; init; } = new();
+
     /// <summary>Returns how many went. Faults: AlreadyExists (another one runs), Unavailable.</summary>
     public async Task<long> RunAsync(CancellationToken ct)
     {
@@ -26,6 +29,7 @@ public sealed class ShareExpiry(Database database)
         while (await links.RemoveOverAsync(Kept, LinksPerStep, ct) is var step and > 0)
         {
             removed += step;
+            Progress.Say("removing share links", removed);
             await lease.RenewAsync(ct);
         }
         return removed;

@@ -21,7 +21,8 @@ internal sealed class PropFind(
         var selection = PropertySelection.For(body, request.IsExplorer);
         if (request.Conditions.StateLists.Count > 0)
             await tree.CheckAsync(request.Caller, request.Path, request.Conditions, request.Aborted);
-        var found = selection.NeedsLocks
+        // Who has locked what, and how the locks are called, is nothing to visitors.
+        var found = selection.NeedsLocks && request.Caller.ShareLinkId is null
             ? await tree.FindWithLocksAsync(request.Caller, request.Path, request.Aborted)
             : new LockedNode(await tree.FindAsync(request.Caller, request.Path, request.Aborted), []);
         var node = found.Node ?? throw DavException.NotFound();

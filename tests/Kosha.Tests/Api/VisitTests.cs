@@ -160,10 +160,15 @@ public sealed class VisitTests(SharedKosha kosha) : ShareTest(kosha)
                 Interlocked.Increment(ref (status == 404 ? ref told : ref slowed));
                 Assert.True(status is 404 or 429);
             });
-        Assert.InRange(told, ShareDoor.WrongByAddress, ShareDoor.WrongByAddress + 8);
+        Assert.InRange(told, 100, 108);
         Assert.Equal(guesses - told, slowed);
         (await visitor.GetAsync("")).Must(200);
         (await NewVisitor("x" + token[1..]).GetAsync("")).Must(404);
+        using var adminDrive = (await Shared.Instance).AdminDrive();
+        using var admin = new ApiClient(adminDrive);
+        var noted = (await admin.SendAsync(HttpMethod.Get,
+            $"admin/audit?action=share-refused&address={visitor.Address}")).Must(200).Body!.ToJsonString();
+        Assert.Contains("share-refused", noted, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -31,6 +31,11 @@ public sealed class ShareMountTests(SharedKosha kosha) : ShareTest(kosha)
         (await mount.GetAsync("../outside.txt")).Must(404);
         (await mount.GetAsync("outside.txt")).Must(404);
         // Nothing of its owner.
+        await Drive.LockAsync("shared/a.txt", "0");
+        Assert.DoesNotContain("activelock", (await mount.PropfindAsync("", "1")).Must(207).Text,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain("activelock", (await mount.PropfindAsync("a.txt", "0")).Must(207).Text,
+            StringComparison.Ordinal);
         var found = (await mount.PropfindAsync("", "0")).Must(207).Text;
         Assert.DoesNotContain("quota-used-bytes>", found, StringComparison.Ordinal);
         using var api = new ApiClient(mount);
