@@ -47,6 +47,7 @@ public sealed partial class UserTable
         delete from sessions where user_id = @userId;
         delete from app_passwords where user_id = @userId;
         delete from two_factors where user_id = @userId;
+        delete from share_links where user_id = @userId;
         delete from usage where user_id = @userId;
         delete from users where id = @userId and deleting_at is not null;
         """;

@@ -140,6 +140,7 @@ public sealed partial class AuditTable(Database database)
     {
         { Caller: { AppPasswordId: { } id } } => ("app-password", id),
         { Caller: { SessionId: { } id } } => ("session", id),
+        { Caller: { ShareLinkId: { } id } } => ("share-link", id),
         { Caller: not null } => ("password", null),
         { IsCommand: true } => ("command", null),
         _ => (null, null),

@@ -53,6 +53,8 @@ public sealed partial class NodeTree
               and (select coalesce(sum(bytes), 0) from old) >= n.bytes and (select count(*) from old) >= n.nodes
         ), versions_gone as (
             delete from versions v where v.node_id = any(array(select id from enough)) returning v.size
+        ), links_gone as (
+            delete from share_links s where s.node_id = any(array(select id from enough))
         ), gone as (
             delete from file_nodes n where n.id = any(array(select id from enough)) returning n.size
         ), freed as (
