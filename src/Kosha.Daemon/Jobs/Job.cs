@@ -38,6 +38,8 @@ internal sealed record Job(
             ExpireUploadsAsync),
         new("delete-accounts", "0 2/5 * * * ?", "Removes accounts that were deleted, with all that they have.",
             DeleteAccountsAsync),
+        new("webhooks", "0 35 * * * ?", "Removes messages to webhooks that were delivered or given up long ago.",
+            WebhooksJob.RunAsync),
     ];
 
     private static async Task<JobResult> PurgeAsync(Database database, IBlobStore store, CancellationToken ct)
