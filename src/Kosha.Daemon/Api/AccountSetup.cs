@@ -20,5 +20,6 @@ internal static class AccountSetup
         TwoFactorEndpoints.Map(routes);
         RegistrationEndpoints.Map(routes);
         AdminUserEndpoints.Map(routes);
+        IdentityEndpoints.Map(routes);
     }
 }

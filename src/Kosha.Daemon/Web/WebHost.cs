@@ -1,8 +1,10 @@
 using Kosha.Daemon.Api;
 using Kosha.Daemon.Auth;
 using Kosha.Daemon.Jobs;
+using Kosha.Daemon.Webhooks;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
 using Kosha.WebDav;
@@ -29,6 +31,7 @@ internal static class WebHost
         builder.Services.AddSingleton(Drive(options));
         builder.Services.AddSingleton<FileDownload>();
         builder.Services.AddApi(options);
+        builder.Services.AddWebhookDelivery(allowPrivateAddresses: false);
         builder.Services.AddSingleton(new SessionCookie(options.PublicUrl));
         AddSecrets(builder.Services, MasterKey.Load(options, installation.Folder));
         KestrelSetup.Use(builder, options, installation.Folder);
@@ -97,6 +100,7 @@ internal static class WebHost
         services.AddSingleton<SecondFactor>();
         services.AddSingleton<SessionTable>();
         services.AddSingleton<SignInFailures>();
+        services.AddSingleton<AuditTable>();
         services.AddSingleton<CredentialCache>();
         services.AddSingleton<RefusedCredentials>();
         services.AddSingleton<SignIn>();

@@ -36,7 +36,8 @@ internal sealed partial class WebhookSender(
         {
             var begun = await BeginAsync(stoppingToken);
             if (begun == 0)
-                await ended.WaitAsync(Interval, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await ((Task)ended.WaitAsync(Interval, stoppingToken))
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             // One look is enough for all that have ended.
             while (ended.CurrentCount > 0)
                 await ended.WaitAsync(CancellationToken.None);
@@ -117,7 +118,7 @@ internal sealed partial class WebhookSender(
         {
             return await client.SendAsync(delivery, ct);
         }
-        catch (OperationCanceledException)
+        catch (Exception) when (ct.IsCancellationRequested)
         {
             return null;
         }

@@ -1,6 +1,7 @@
 using Dapper;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Uploads;
+using Npgsql;
 
 namespace Kosha.Storage.Accounts;
 
@@ -17,12 +18,15 @@ public sealed partial class UserTable
     /// Disables an account for ever; <see cref="AccountDeletion"/> removes what it has, and its name last.
     /// </summary>
     /// <exception cref="StorageException">NotFound, NotAllowed (the last administrator).</exception>
-    public Task BeginDeletionAsync(long id, CancellationToken ct) => database.WriteAsync(async transaction =>
+    public Task BeginDeletionAsync(long id, CancellationToken ct) =>
+        database.WriteAsync(transaction => BeginDeletionAsync(transaction, id, ct), ct);
+
+    private static async Task BeginDeletionAsync(NpgsqlTransaction transaction, long id, CancellationToken ct)
     {
         await LockAsync(transaction, id, isLast: true, ct);
         await transaction.Connection!.ExecuteAsync(
             new(SqlBeginDeletion, new { id }, transaction, cancellationToken: ct));
-    }, ct);
+    }
 
     private const string SqlDeleting = """
         select id from users where deleting_at is not null and id > @after order by id limit @limit
