@@ -11,6 +11,7 @@ internal static class AccountSetup
         services.AddSingleton<TwoFactorEndpoints>();
         services.AddSingleton<RegistrationEndpoints>();
         services.AddSingleton<AdminUserEndpoints>();
+        services.AddSingleton<AuditEndpoints>();
     }
 
     public static void MapAccounts(this IEndpointRouteBuilder routes)
@@ -20,5 +21,6 @@ internal static class AccountSetup
         TwoFactorEndpoints.Map(routes);
         RegistrationEndpoints.Map(routes);
         AdminUserEndpoints.Map(routes);
+        AuditEndpoints.Map(routes);
     }
 }

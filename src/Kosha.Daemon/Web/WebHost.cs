@@ -3,6 +3,7 @@ using Kosha.Daemon.Auth;
 using Kosha.Daemon.Jobs;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
 using Kosha.WebDav;
@@ -39,6 +40,7 @@ internal static class WebHost
         app.UseMiddleware<FailedRequests>();
         app.UseSecurityHeaders();
         app.UseCrossOrigin(options.HttpCorsOrigins, options.PublicUrl);
+        app.UseMiddleware<Shedding>(options.Limits);
         app.UseMiddleware<ApiErrors>();
         app.UseRouting();
         app.UseMiddleware<SessionAuthentication>();
@@ -97,6 +99,9 @@ internal static class WebHost
         services.AddSingleton<SecondFactor>();
         services.AddSingleton<SessionTable>();
         services.AddSingleton<SignInFailures>();
+        services.AddSingleton<CountedLimits>();
+        services.AddSingleton<AuditTable>();
+        services.AddSingleton<AuditTrail>();
         services.AddSingleton<CredentialCache>();
         services.AddSingleton<RefusedCredentials>();
         services.AddSingleton<SignIn>();

@@ -1,4 +1,5 @@
 using Dapper;
+using Kosha.Storage.Audit;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Uploads;
 
@@ -17,12 +18,20 @@ public sealed partial class UserTable
     /// Disables an account for ever; <see cref="AccountDeletion"/> removes what it has, and its name last.
     /// </summary>
     /// <exception cref="StorageException">NotFound, NotAllowed (the last administrator).</exception>
-    public Task BeginDeletionAsync(long id, CancellationToken ct) => database.WriteAsync(async transaction =>
-    {
-        await LockAsync(transaction, id, isLast: true, ct);
-        await transaction.Connection!.ExecuteAsync(
-            new(SqlBeginDeletion, new { id }, transaction, cancellationToken: ct));
-    }, ct);
+    public Task BeginDeletionAsync(long id, CancellationToken ct) => BeginDeletionAsync(id, told: null, ct);
+
+    /// <param name="id">The user.</param>
+    /// <param name="told">What the audit log is told of it; null: nothing.</param>
+    /// <param name="ct">Ends it.</param>
+    /// <inheritdoc cref="BeginDeletionAsync(long, CancellationToken)"/>
+    public Task BeginDeletionAsync(long id, AuditEntry? told, CancellationToken ct) =>
+        database.WriteAsync(async transaction =>
+        {
+            var username = await LockAsync(transaction, id, isLast: true, ct);
+            await transaction.Connection!.ExecuteAsync(
+                new(SqlBeginDeletion, new { id }, transaction, cancellationToken: ct));
+            await AuditTable.AddAsync(transaction, told, id, username, ct);
+        }, ct);
 
     private const string SqlDeleting = """
         select id from users where deleting_at is not null and id > @after order by id limit @limit

@@ -1,5 +1,6 @@
 using Dapper;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -44,8 +45,19 @@ public sealed partial class NodeTree
             RequireExclusive(hold, from.Node);
             RequireExclusive(hold, to.Node);
             await MoveAsync(transaction, [new(from, to)], overwrite, modifiedAt, conditions, ct);
+            await TellReplacedAsync(transaction, caller, [new(from, to)], ct);
             return to.Node is null;
         }, ct);
+
+    /// <summary>A file that came over a file is told as little as a PUT over it: its old content is a version.
+    /// </summary>
+    private static async Task TellReplacedAsync(
+        NpgsqlTransaction transaction, Caller caller, IReadOnlyList<Relocation> placed, CancellationToken ct)
+    {
+        Place[] gone = [.. placed.Where(one => one.To.Node is not null && !one.IsFileOverFile).Select(one => one.To)];
+        if (gone.Length > 0)
+            await TellAsync(transaction, new(AuditActions.Replace, caller), gone, ct);
+    }
 
     /// <summary>What is to come where.</summary>
     private sealed record Relocation(Place From, Place To)
@@ -234,6 +246,7 @@ public sealed partial class NodeTree
             var (from, to) = (places[0], places[1]);
             RequireExclusive(hold, to.Node);
             await CopyAsync(transaction, from, to, overwrite, deep, modifiedAt, conditions, ct);
+            await TellReplacedAsync(transaction, caller, [new(from, to)], ct);
             return to.Node is null;
         }, ct);
 

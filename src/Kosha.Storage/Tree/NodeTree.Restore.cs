@@ -1,6 +1,7 @@
 using System.Globalization;
 using Dapper;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -80,7 +81,8 @@ public sealed partial class NodeTree
                 var folders = new Dictionary<long, Place>();
                 foreach (var (place, row) in places.Skip(1).Zip(rows))
                     folders[row.FolderId] = place.Node?.Id == row.FolderId ? place : throw new MovedAwayException();
-                return RestoreAsync(transaction, ids, wish, new(places[0], folders, heights), conditions, ct);
+                return RestoreAsync(
+                    transaction, caller, ids, wish, new(places[0], folders, heights), conditions, ct);
             }, ct);
         });
     }
@@ -147,7 +149,7 @@ public sealed partial class NodeTree
     }
 
     private static async Task<IReadOnlyList<FileNode>> RestoreAsync(
-        NpgsqlTransaction transaction, long[] ids, RestoreWish wish, RestorePlaces places,
+        NpgsqlTransaction transaction, Caller caller, long[] ids, RestoreWish wish, RestorePlaces places,
         WriteConditions conditions, CancellationToken ct)
     {
         var userId = places.Root.Existing.UserId;
@@ -161,6 +163,8 @@ public sealed partial class NodeTree
             folder.RequireTokenForContent(conditions);
         RequireShallow(nodes, places.Heights);
         await NameAsync(transaction, nodes, wish.MayRename, ct);
+        await AuditTable.AddAsync(transaction, new(AuditActions.Restore, caller),
+            [.. nodes.Select(one => ((long?)one.Node.Id, (string?)$"{one.Folder.Path.Append(one.Name)}"))], ct);
         return await PutBackAsync(transaction, nodes, ct);
     }
 

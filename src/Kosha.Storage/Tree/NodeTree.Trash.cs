@@ -1,6 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Dapper;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
+using Npgsql;
 
 namespace Kosha.Storage.Tree;
 
@@ -144,7 +147,10 @@ public sealed partial class NodeTree
     private const string SqlMarkTrashed = """
         update file_nodes set purging_at = now()
         where id = any(@ids) and user_id = @UserId and trashed_at is not null and purging_at is null
+        returning id, name
         """;
+
+    private sealed record MarkedTop(long Id, string Name);
 
     /// <summary>
     /// Gives tops of the trash up, all or none: they are listed no more, and cannot be restored. What is marked so
@@ -153,8 +159,16 @@ public sealed partial class NodeTree
     public Task MarkTrashAsync(Caller caller, IReadOnlyCollection<long> nodeIds, CancellationToken ct)
     {
         var ids = RequireSome(nodeIds);
-        return MarkAsync(caller, SqlMarkTrashed, new { ids, caller.UserId }, marked =>
-            marked == ids.Length ? marked : throw NotInTrash(), ct);
+        return MarkAsync(caller, async transaction =>
+        {
+            var marked = (await transaction.Connection!.QueryAsync<MarkedTop>(
+                new(SqlMarkTrashed, new { ids, caller.UserId }, transaction, cancellationToken: ct))).AsList();
+            if (marked.Count < ids.Length)
+                throw NotInTrash();
+            await AuditTable.AddAsync(transaction, new(AuditActions.Purge, caller),
+                [.. marked.Select(top => ((long?)top.Id, (string?)top.Name))], ct);
+            return marked.Count;
+        }, ct);
     }
 
     private const string SqlMarkAllTrashed = """
@@ -171,7 +185,17 @@ public sealed partial class NodeTree
     public async Task MarkAllTrashAsync(Caller caller, CancellationToken ct)
     {
         var parameters = new { userId = caller.UserId, limit = MarkedAtOnce };
-        while (await MarkAsync(caller, SqlMarkAllTrashed, parameters, marked => marked, ct) == MarkedAtOnce)
+        while (await MarkAsync(caller, async transaction =>
+        {
+            var marked = await transaction.Connection!.ExecuteAsync(
+                new(SqlMarkAllTrashed, parameters, transaction, cancellationToken: ct));
+            if (marked > 0)
+                await AuditTable.AddAsync(transaction, new(AuditActions.TrashEmpty, caller)
+                {
+                    Detail = string.Create(CultureInfo.InvariantCulture, $"{marked} files and folders"),
+                }, ct);
+            return marked;
+        }, ct) == MarkedAtOnce)
         {
         }
     }
@@ -191,15 +215,13 @@ public sealed partial class NodeTree
     private static StorageException NotInTrash() =>
         new(StorageFault.NotFound, "Something of this is not in the trash. Nothing was changed.");
 
-    private Task<int> MarkAsync(
-        Caller caller, string sql, object parameters, Func<int, int> judge, CancellationToken ct)
+    private Task<int> MarkAsync(Caller caller, Func<NpgsqlTransaction, Task<int>> mark, CancellationToken ct)
     {
         caller.RequireAllFiles();
-        return WriteAsync(caller, [NodePath.Root], WriteConditions.None, async (transaction, _, hold) =>
+        return WriteAsync(caller, [NodePath.Root], WriteConditions.None, (transaction, _, hold) =>
         {
             RequireAlone(hold);
-            return judge(await transaction.Connection!.ExecuteAsync(
-                new(sql, parameters, transaction, cancellationToken: ct)));
+            return mark(transaction);
         }, ct);
     }
 }

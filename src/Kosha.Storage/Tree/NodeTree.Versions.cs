@@ -1,5 +1,6 @@
 using Dapper;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -144,6 +145,7 @@ public sealed partial class NodeTree
             var version = await connection.QuerySingleOrDefaultAsync<TakenVersion>(new(
                 SqlTakeVersion, new { versionId, nodeId }, transaction, cancellationToken: ct))
                 ?? throw NoSuchVersion();
+            await TellAsync(transaction, new(AuditActions.VersionRestore, caller), [place], ct);
             return await SwapAsync(transaction, place.Existing, version, ct);
         }, ct);
 
@@ -173,11 +175,12 @@ public sealed partial class NodeTree
 
     /// <summary>Removes a version of a live file for good. Fault: NotFound.</summary>
     public Task DeleteVersionAsync(Caller caller, long nodeId, long versionId, CancellationToken ct) =>
-        WriteFileAsync(caller, nodeId, WriteConditions.None, async (transaction, _) =>
+        WriteFileAsync(caller, nodeId, WriteConditions.None, async (transaction, place) =>
         {
             var size = await transaction.Connection!.ExecuteScalarAsync<long?>(new(
                 SqlDeleteVersion, new { versionId, nodeId }, transaction, cancellationToken: ct))
                 ?? throw NoSuchVersion();
+            await TellAsync(transaction, new(AuditActions.VersionDelete, caller), [place], ct);
             await UsageTable.ChargeAsync(transaction, caller.UserId, -size, nodes: 0, ct);
             return true;
         }, ct);

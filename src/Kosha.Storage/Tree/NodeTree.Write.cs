@@ -1,5 +1,6 @@
 using Dapper;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 using Kosha.Storage.Blobs;
 using Npgsql;
 
@@ -181,7 +182,7 @@ public sealed partial class NodeTree
         WriteAsync(caller, [path], conditions, async (transaction, places, hold) =>
         {
             RequireExclusive(hold, places[0].Node);
-            await TrashAsync(transaction, places[..1], conditions, ct);
+            await TrashAsync(transaction, caller, places[..1], conditions, ct);
             return true;
         }, ct);
 
@@ -189,13 +190,21 @@ public sealed partial class NodeTree
     /// The same within a transaction that holds what it needs, of any number of places that do not lie one in another.
     /// </summary>
     private static async Task TrashAsync(
-        NpgsqlTransaction transaction, Place[] places, WriteConditions conditions, CancellationToken ct)
+        NpgsqlTransaction transaction, Caller caller, Place[] places, WriteConditions conditions,
+        CancellationToken ct)
     {
         var below = await LocksBelowAsync(transaction, places, ct);
         foreach (var place in places)
             await RequireRemovableAsync(transaction, place, below, conditions, ct);
         await TrashNodesAsync(transaction, Array.ConvertAll(places, place => place.Existing), ct);
+        await TellAsync(transaction, new(AuditActions.Trash, caller), places, ct);
     }
+
+    /// <summary>Tells of nodes at these places, as they stood there. One statement.</summary>
+    private static Task TellAsync(
+        NpgsqlTransaction transaction, AuditEntry entry, IEnumerable<Place> places, CancellationToken ct) =>
+        AuditTable.AddAsync(
+            transaction, entry, [.. places.Select(place => ((long?)place.Existing.Id, (string?)$"{place.Path}"))], ct);
 
     private static async Task RequireRemovableAsync(
         NpgsqlTransaction transaction, Place place, ILookup<long, NodeLock> below, WriteConditions conditions,

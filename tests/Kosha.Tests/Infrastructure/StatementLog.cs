@@ -40,5 +40,6 @@ public static class StatementLog
         (line.Contains("LOG:  statement: ", StringComparison.Ordinal)
             || line.Contains("LOG:  execute ", StringComparison.Ordinal))
         && !line.Contains("qrtz_", StringComparison.OrdinalIgnoreCase)
+        && !line.Contains("job_runs", StringComparison.Ordinal)
         && !line.EndsWith(": BEGIN", StringComparison.Ordinal) && !line.EndsWith(": COMMIT", StringComparison.Ordinal);
 }
