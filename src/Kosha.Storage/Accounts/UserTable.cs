@@ -4,6 +4,8 @@ using System.Text;
 using Dapper;
 using Kosha.Storage.Audit;
 using Kosha.Storage.Tree;
+using Kosha.Storage.Webhooks;
+using Npgsql;
 
 namespace Kosha.Storage.Accounts;
 
@@ -58,6 +60,9 @@ public sealed record NewUser(string Username, string PasswordHash)
     /// <summary>Refused where so many accounts are younger than a day, at least 1; null: no limit.</summary>
     public int? MostPerDay { get; init; }
 
+    /// <summary>The identity provider's name of the user; null: the account was not made by it.</summary>
+    public string? ExternalId { get; init; }
+
     /// <summary>What the audit log is told of it; null: nothing.</summary>
     public AuditEntry? Told { get; init; }
 }
@@ -79,8 +84,8 @@ public sealed partial class UserTable(Database database)
         """;
 
     private const string SqlAdd = """
-        insert into users (username, email, password_hash, is_admin, plan_id)
-        values (@Username, @Email, @PasswordHash, @IsAdmin, (select id from plans where name = @Plan))
+        insert into users (username, email, password_hash, is_admin, plan_id, external_id)
+        values (@Username, @Email, @PasswordHash, @IsAdmin, (select id from plans where name = @Plan), @ExternalId)
         returning id
         """;
 
@@ -93,6 +98,12 @@ public sealed partial class UserTable(Database database)
     /// </exception>
     public Task<long> AddAsync(NewUser user, CancellationToken ct)
     {
+        user = Checked(user);
+        return database.WriteAsync(transaction => AddAsync(transaction, user, ct), ct);
+    }
+
+    private static NewUser Checked(NewUser user)
+    {
         user = user with
         {
             Username = Normalize(user.Username),
@@ -101,24 +112,38 @@ public sealed partial class UserTable(Database database)
         CheckUsername(user.Username);
         if (user.Email is not null)
             CheckEmail(user.Email);
-        return database.WriteAsync(async transaction =>
-        {
-            var connection = transaction.Connection!;
-            // First, so that without these nobody learns which names there are.
-            if (user.MostPerDay is { } most)
-                await RequireRoomAsync(transaction, most, ct);
-            if (user.InviteHash is { } invite)
-                user = user with { Plan = await InviteTable.UseAsync(transaction, invite, ct) };
-            if (await connection.ExecuteScalarAsync<string?>(SqlTaken, user, transaction) is { } taken)
-                throw new StorageException(StorageFault.AlreadyExists, $"A user with this {taken} is there already.");
-            if (!await connection.ExecuteScalarAsync<bool>(SqlPlanExists, user, transaction))
-                throw NoPlan(user.Plan);
-            var id = await connection.ExecuteScalarAsync<long>(SqlAdd, user, transaction);
-            await UsageTable.StartAsync(transaction, id, ct);
-            await NodeTree.CreateRootAsync(transaction, id, ct);
-            await AuditTable.AddAsync(transaction, user.Told, id, user.Username, ct);
-            return id;
-        }, ct);
+        return user;
+    }
+
+    private static async Task<long> AddAsync(NpgsqlTransaction transaction, NewUser user, CancellationToken ct)
+    {
+        var connection = transaction.Connection!;
+        // First, so that without these nobody learns which names there are.
+        if (user.MostPerDay is { } most)
+            await RequireRoomAsync(transaction, most, ct);
+        if (user.InviteHash is { } invite)
+            user = user with { Plan = await InviteTable.UseAsync(transaction, invite, ct) };
+        if (await connection.ExecuteScalarAsync<string?>(SqlTaken, user, transaction) is { } taken)
+            throw new StorageException(StorageFault.AlreadyExists, $"A user with this {taken} is there already.");
+        if (!await connection.ExecuteScalarAsync<bool>(SqlPlanExists, user, transaction))
+            throw NoPlan(user.Plan);
+        var id = await connection.ExecuteScalarAsync<long>(SqlAdd, user, transaction);
+        await UsageTable.StartAsync(transaction, id, ct);
+        await NodeTree.CreateRootAsync(transaction, id, ct);
+        await AuditTable.AddAsync(transaction, user.Told, id, user.Username, ct);
+        await TellAsync(transaction, WebhookEvents.UserCreated, id, ct);
+        return id;
+    }
+
+    private const string SqlTold = "select id, username, email, external_id from users where id = @id";
+
+    private sealed record ToldUser(long Id, string Username, string? Email, string? ExternalId);
+
+    private static async Task TellAsync(NpgsqlTransaction transaction, string type, long id, CancellationToken ct)
+    {
+        var user = await transaction.Connection!.QuerySingleAsync<ToldUser>(
+            new(SqlTold, new { id }, transaction, cancellationToken: ct));
+        await Outbox.AddAsync(transaction, new(type, id, NodeId: null, new { user }), ct);
     }
 
     /// <summary>
