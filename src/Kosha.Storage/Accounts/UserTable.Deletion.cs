@@ -3,7 +3,6 @@ using Kosha.Storage.Audit;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Uploads;
 using Kosha.Storage.Webhooks;
-using Npgsql;
 
 namespace Kosha.Storage.Accounts;
 
@@ -29,17 +28,14 @@ public sealed partial class UserTable
     /// <param name="ct">Ends it.</param>
     /// <inheritdoc cref="BeginDeletionAsync(long, CancellationToken)"/>
     public Task BeginDeletionAsync(long id, AuditEntry? told, CancellationToken ct) =>
-        database.WriteAsync(transaction => BeginDeletionAsync(transaction, id, told, ct), ct);
-
-    private static async Task BeginDeletionAsync(
-        NpgsqlTransaction transaction, long id, AuditEntry? told, CancellationToken ct)
-    {
-        var username = await LockAsync(transaction, id, isLast: true, ct);
-        await transaction.Connection!.ExecuteAsync(
-            new(SqlBeginDeletion, new { id }, transaction, cancellationToken: ct));
-        await AuditTable.AddAsync(transaction, told, id, username, ct);
-        await TellAsync(transaction, WebhookEvents.UserDeleted, id, ct);
-    }
+        database.WriteAsync(async transaction =>
+        {
+            var username = await LockAsync(transaction, id, isLast: true, ct);
+            await transaction.Connection!.ExecuteAsync(
+                new(SqlBeginDeletion, new { id }, transaction, cancellationToken: ct));
+            await AuditTable.AddAsync(transaction, told, id, username, ct);
+            await TellAsync(transaction, WebhookEvents.UserDeleted, id, ct);
+        }, ct);
 
     private const string SqlDeleting = """
         select id from users where deleting_at is not null and id > @after order by id limit @limit

@@ -60,9 +60,6 @@ public sealed record NewUser(string Username, string PasswordHash)
     /// <summary>Refused where so many accounts are younger than a day, at least 1; null: no limit.</summary>
     public int? MostPerDay { get; init; }
 
-    /// <summary>The identity provider's name of the user; null: the account was not made by it.</summary>
-    public string? ExternalId { get; init; }
-
     /// <summary>What the audit log is told of it; null: nothing.</summary>
     public AuditEntry? Told { get; init; }
 }
@@ -84,8 +81,8 @@ public sealed partial class UserTable(Database database)
         """;
 
     private const string SqlAdd = """
-        insert into users (username, email, password_hash, is_admin, plan_id, external_id)
-        values (@Username, @Email, @PasswordHash, @IsAdmin, (select id from plans where name = @Plan), @ExternalId)
+        insert into users (username, email, password_hash, is_admin, plan_id)
+        values (@Username, @Email, @PasswordHash, @IsAdmin, (select id from plans where name = @Plan))
         returning id
         """;
 
@@ -98,12 +95,6 @@ public sealed partial class UserTable(Database database)
     /// </exception>
     public Task<long> AddAsync(NewUser user, CancellationToken ct)
     {
-        user = Checked(user);
-        return database.WriteAsync(transaction => AddAsync(transaction, user, ct), ct);
-    }
-
-    private static NewUser Checked(NewUser user)
-    {
         user = user with
         {
             Username = Normalize(user.Username),
@@ -112,33 +103,32 @@ public sealed partial class UserTable(Database database)
         CheckUsername(user.Username);
         if (user.Email is not null)
             CheckEmail(user.Email);
-        return user;
-    }
-
-    private static async Task<long> AddAsync(NpgsqlTransaction transaction, NewUser user, CancellationToken ct)
-    {
-        var connection = transaction.Connection!;
-        // First, so that without these nobody learns which names there are.
-        if (user.MostPerDay is { } most)
-            await RequireRoomAsync(transaction, most, ct);
-        if (user.InviteHash is { } invite)
-            user = user with { Plan = await InviteTable.UseAsync(transaction, invite, ct) };
-        if (await connection.ExecuteScalarAsync<string?>(SqlTaken, user, transaction) is { } taken)
-            throw new StorageException(StorageFault.AlreadyExists, $"A user with this {taken} is there already.");
-        if (!await connection.ExecuteScalarAsync<bool>(SqlPlanExists, user, transaction))
-            throw NoPlan(user.Plan);
-        var id = await connection.ExecuteScalarAsync<long>(SqlAdd, user, transaction);
-        await UsageTable.StartAsync(transaction, id, ct);
-        await NodeTree.CreateRootAsync(transaction, id, ct);
-        await AuditTable.AddAsync(transaction, user.Told, id, user.Username, ct);
-        await TellAsync(transaction, WebhookEvents.UserCreated, id, ct);
-        return id;
+        return database.WriteAsync(async transaction =>
+        {
+            var connection = transaction.Connection!;
+            // First, so that without these nobody learns which names there are.
+            if (user.MostPerDay is { } most)
+                await RequireRoomAsync(transaction, most, ct);
+            if (user.InviteHash is { } invite)
+                user = user with { Plan = await InviteTable.UseAsync(transaction, invite, ct) };
+            if (await connection.ExecuteScalarAsync<string?>(SqlTaken, user, transaction) is { } taken)
+                throw new StorageException(StorageFault.AlreadyExists, $"A user with this {taken} is there already.");
+            if (!await connection.ExecuteScalarAsync<bool>(SqlPlanExists, user, transaction))
+                throw NoPlan(user.Plan);
+            var id = await connection.ExecuteScalarAsync<long>(SqlAdd, user, transaction);
+            await UsageTable.StartAsync(transaction, id, ct);
+            await NodeTree.CreateRootAsync(transaction, id, ct);
+            await AuditTable.AddAsync(transaction, user.Told, id, user.Username, ct);
+            await TellAsync(transaction, WebhookEvents.UserCreated, id, ct);
+            return id;
+        }, ct);
     }
 
     private const string SqlTold = "select id, username, email, external_id from users where id = @id";
 
     private sealed record ToldUser(long Id, string Username, string? Email, string? ExternalId);
 
+    /// <summary>Tells webhooks of a user whose row is there.</summary>
     private static async Task TellAsync(NpgsqlTransaction transaction, string type, long id, CancellationToken ct)
     {
         var user = await transaction.Connection!.QuerySingleAsync<ToldUser>(

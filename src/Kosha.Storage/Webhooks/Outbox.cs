@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Dapper;
 using Npgsql;
 
@@ -10,7 +11,10 @@ namespace Kosha.Storage.Webhooks;
 /// </summary>
 public static class Outbox
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
 
     /// <summary>Whether anybody listens to a user's events. Two looks into an index, where nobody does.</summary>
     internal const string IsWatched = """
