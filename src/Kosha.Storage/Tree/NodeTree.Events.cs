@@ -14,8 +14,8 @@ public sealed partial class NodeTree
     private sealed record NodeEvent(string Type, long NodeId, Place? From = null);
 
     /// <summary>
-    /// Paths are those of the user, whatever the caller's root is; of what is in the trash, where it stood. Where nobody
-    /// listens it reads nothing else. A path that no payload has room for is left out.
+    /// Paths are those of the user, whatever the caller's root is; of what is in the trash, where it stood. Where
+    /// nobody listens it reads nothing else. A path that no payload has room for is left out.
     /// </summary>
     private const string SqlTellNodes = $"""
         with recursive up as (
@@ -59,8 +59,8 @@ public sealed partial class NodeTree
         {Outbox.SqlTell}
         """;
 
-    /// <summary>In bytes: two of them have room in a payload, also where JSON writes a letter as six.</summary>
-    private const string MaxToldPath = "4000";
+    /// <summary>In bytes: two of them have room in a payload, also where JSON writes each letter as two.</summary>
+    private const string MaxToldPath = "12000";
 
     /// <summary>Tells of nodes whose rows the transaction holds, in order. One statement.</summary>
     private static Task TellEventsAsync(

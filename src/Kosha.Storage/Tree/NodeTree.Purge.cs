@@ -73,8 +73,8 @@ public sealed partial class NodeTree
         {
             if (!await TryAsync(transaction, SqlTryBeside, userId, ct))
                 return null;
-            var marked = (await transaction.Connection!.QueryAsync<long>(
-                new(SqlMarkDue, new { userId, limit }, transaction, commandTimeout: 0, cancellationToken: ct))).AsList();
+            var marked = (await transaction.Connection!.QueryAsync<long>(new(
+                SqlMarkDue, new { userId, limit }, transaction, commandTimeout: 0, cancellationToken: ct))).AsList();
             if (marked.Count > 0)
                 await TellEventsAsync(
                     transaction, userId, marked.ConvertAll(id => new NodeEvent(WebhookEvents.FileDeleted, id)), ct);
