@@ -4,6 +4,7 @@ using Kosha.Daemon.Auth;
 using Kosha.Daemon.Configuration;
 using Kosha.Daemon.Jobs;
 using Kosha.Daemon.Web;
+using Kosha.Daemon.Webhooks;
 
 namespace Kosha.Daemon;
 
@@ -128,6 +129,25 @@ public sealed partial class KoshaOptions
         reader.Choice("Accounts:Registration", RegistrationMode.Closed,
             ("closed", RegistrationMode.Closed), ("invite", RegistrationMode.Invite), ("open", RegistrationMode.Open)),
         (int)reader.Number("Accounts:RegistrationsPerDay", 100, 1, 1_000_000));
+
+    /// <summary>The file is read once, at the start.</summary>
+    private static byte[]? ReadIdentityKey(SettingsReader reader)
+    {
+        const string Key = "Identity:WebhookSecretFile";
+        if (NullIfEmpty(reader.Text(Key, "")) is not { } file)
+            return null;
+        try
+        {
+            if (WebhookSignature.KeyOf(File.ReadAllText(Path.GetFullPath(file)).Trim()) is { } key)
+                return key;
+            reader.Problem(Key, $"{file} does not hold a secret whsec_… as the identity provider shows it.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            reader.Problem(Key, $"{file} cannot be read by the user '{Environment.UserName}': {e.Message}");
+        }
+        return null;
+    }
 
     private static string? ReadAdminPassword(SettingsReader reader)
     {
