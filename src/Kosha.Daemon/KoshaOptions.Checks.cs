@@ -5,6 +5,7 @@ using Kosha.Daemon.Configuration;
 using Kosha.Daemon.Jobs;
 using Kosha.Daemon.Web;
 using Serilog.Events;
+using Kosha.Daemon.Webhooks;
 
 namespace Kosha.Daemon;
 
@@ -139,6 +140,25 @@ public sealed partial class KoshaOptions
             ("information", LogEventLevel.Information), ("warning", LogEventLevel.Warning),
             ("error", LogEventLevel.Error)),
         reader.Choice("Log:Format", LogFormat.Text, ("text", LogFormat.Text), ("json", LogFormat.Json)));
+
+    /// <summary>The file is read once, at the start.</summary>
+    private static byte[]? ReadIdentityKey(SettingsReader reader)
+    {
+        const string Key = "Identity:WebhookSecretFile";
+        if (NullIfEmpty(reader.Text(Key, "")) is not { } file)
+            return null;
+        try
+        {
+            if (WebhookSignature.KeyOf(File.ReadAllText(Path.GetFullPath(file)).Trim()) is { } key)
+                return key;
+            reader.Problem(Key, $"{file} does not hold a secret whsec_… as the identity provider shows it.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            reader.Problem(Key, $"{file} cannot be read by the user '{Environment.UserName}': {e.Message}");
+        }
+        return null;
+    }
 
     private static string? ReadAdminPassword(SettingsReader reader)
     {

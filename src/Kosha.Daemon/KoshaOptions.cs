@@ -95,6 +95,9 @@ public sealed partial class KoshaOptions
     /// <summary>Where everybody may register: refused while so many accounts are younger than a day.</summary>
     public int AccountsRegistrationsPerDay { get; }
 
+    /// <summary>By which messages of the identity provider are signed; null: there is none.</summary>
+    internal byte[]? IdentityWebhookKey { get; }
+
     /// <summary>Of the first administrator; null: a random one.</summary>
     public string? AdminPassword { get; }
 
@@ -159,6 +162,7 @@ public sealed partial class KoshaOptions
         TrashFreeForWrites = reader.Flag("Trash:FreeForWrites", false);
         SecurityMasterKeyFile = ReadMasterKeyFile(reader);
         (AccountsRegistration, AccountsRegistrationsPerDay) = ReadRegistration(reader);
+        IdentityWebhookKey = ReadIdentityKey(reader);
         AdminPassword = ReadAdminPassword(reader);
         (AuditRetentionDays, AuditMaxEntries) = ReadAudit(reader);
         Limits = RequestLimits.Read(reader);

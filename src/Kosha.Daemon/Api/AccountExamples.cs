@@ -50,6 +50,11 @@ internal static class AccountExamples
 
     public static readonly RegisteredAnswer Registered = new(Register.Username);
 
+    public static readonly IdentityEvent IdentityEvent = new()
+    {
+        Type = "user.created", Data = new() { Id = "user_29w83sxmDNGwOuEthce5gg56FcC", Email = "ada@example.org" },
+    };
+
     public static readonly AddInvite AddInvite = new() { Note = "for Ada", Plan = "default", Days = 14 };
 
     public static readonly NewInviteAnswer NewInvite = new() { Id = 3, Secret = Secret };

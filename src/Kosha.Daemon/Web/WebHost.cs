@@ -1,6 +1,7 @@
 using Kosha.Daemon.Api;
 using Kosha.Daemon.Auth;
 using Kosha.Daemon.Jobs;
+using Kosha.Daemon.Webhooks;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Audit;
@@ -30,6 +31,7 @@ internal static class WebHost
         builder.Services.AddSingleton(Drive(options));
         builder.Services.AddSingleton<FileDownload>();
         builder.Services.AddApi(options);
+        builder.Services.AddWebhookDelivery(allowPrivateAddresses: false);
         builder.Services.AddSingleton(new SessionCookie(options.PublicUrl));
         AddSecrets(builder.Services, MasterKey.Load(options, installation.Folder));
         KestrelSetup.Use(builder, options, installation.Folder);

@@ -4,6 +4,8 @@ using System.Text;
 using Dapper;
 using Kosha.Storage.Audit;
 using Kosha.Storage.Tree;
+using Kosha.Storage.Webhooks;
+using Npgsql;
 
 namespace Kosha.Storage.Accounts;
 
@@ -35,14 +37,17 @@ public sealed record UserRow
 
 /// <summary>A user who may sign in, and the hash that the password must have.</summary>
 /// <param name="UserId">The user.</param>
-/// <param name="PasswordHash">As the caller of <see cref="UserTable.AddAsync"/> or SetPasswordAsync made it.</param>
+/// <param name="PasswordHash">
+/// As the caller of <see cref="UserTable.AddAsync(NewUser, CancellationToken)"/> or SetPasswordAsync made it; null: no
+/// password opens the account.
+/// </param>
 /// <param name="CredentialStamp">Becomes the stamp of the <see cref="Caller"/>.</param>
 /// <param name="HasTwoFactor">The password alone is not enough.</param>
-public sealed record StoredPassword(long UserId, string PasswordHash, Guid CredentialStamp, bool HasTwoFactor);
+public sealed record StoredPassword(long UserId, string? PasswordHash, Guid CredentialStamp, bool HasTwoFactor);
 
 /// <summary>A user to be made.</summary>
 /// <param name="Username">See <see cref="UserTable.CheckUsername"/>.</param>
-/// <param name="PasswordHash">Never the password itself.</param>
+/// <param name="PasswordHash">Never the password itself. Empty: nobody signs in until somebody sets one.</param>
 public sealed record NewUser(string Username, string PasswordHash)
 {
     public string? Email { get; init; }
@@ -54,6 +59,9 @@ public sealed record NewUser(string Username, string PasswordHash)
 
     /// <summary>SHA-256 of the secret of the invite that is used up, whose plan counts; null: none.</summary>
     public byte[]? InviteHash { get; init; }
+
+    /// <summary>The user's name with the identity provider; null: it came otherwise.</summary>
+    public string? ExternalId { get; init; }
 
     /// <summary>Refused where so many accounts are younger than a day, at least 1; null: no limit.</summary>
     public int? MostPerDay { get; init; }
@@ -82,8 +90,8 @@ public sealed partial class UserTable(Database database)
         """;
 
     private const string SqlAdd = """
-        insert into users (username, email, password_hash, is_admin, plan_id)
-        values (@Username, @Email, @PasswordHash, @IsAdmin, (select id from plans where name = @Plan))
+        insert into users (username, email, password_hash, is_admin, external_id, plan_id)
+        values (@Username, @Email, @PasswordHash, @IsAdmin, @ExternalId, (select id from plans where name = @Plan))
         returning id
         """;
 
@@ -96,6 +104,13 @@ public sealed partial class UserTable(Database database)
     /// </exception>
     public Task<long> AddAsync(NewUser user, CancellationToken ct)
     {
+        user = Checked(user);
+        return database.WriteAsync(transaction => AddAsync(transaction, user, ct), ct);
+    }
+
+    /// <summary>As it is stored. Fault: InvalidValue.</summary>
+    private static NewUser Checked(NewUser user)
+    {
         user = user with
         {
             Username = Normalize(user.Username),
@@ -104,24 +119,39 @@ public sealed partial class UserTable(Database database)
         CheckUsername(user.Username);
         if (user.Email is not null)
             CheckEmail(user.Email);
-        return database.WriteAsync(async transaction =>
-        {
-            var connection = transaction.Connection!;
-            // First, so that without these nobody learns which names there are.
-            if (user.MostPerDay is { } most)
-                await RequireRoomAsync(transaction, most, ct);
-            if (user.InviteHash is { } invite)
-                user = user with { Plan = await InviteTable.UseAsync(transaction, invite, ct) };
-            if (await connection.ExecuteScalarAsync<string?>(SqlTaken, user, transaction) is { } taken)
-                throw new StorageException(StorageFault.AlreadyExists, $"A user with this {taken} is there already.");
-            if (!await connection.ExecuteScalarAsync<bool>(SqlPlanExists, user, transaction))
-                throw NoPlan(user.Plan);
-            var id = await connection.ExecuteScalarAsync<long>(SqlAdd, user, transaction);
-            await UsageTable.StartAsync(transaction, id, ct);
-            await NodeTree.CreateRootAsync(transaction, id, ct);
-            await AuditTable.AddAsync(transaction, user.Told, id, user.Username, ct);
-            return id;
-        }, ct);
+        return user;
+    }
+
+    private static async Task<long> AddAsync(NpgsqlTransaction transaction, NewUser user, CancellationToken ct)
+    {
+        var connection = transaction.Connection!;
+        // First, so that without these nobody learns which names there are.
+        if (user.MostPerDay is { } most)
+            await RequireRoomAsync(transaction, most, ct);
+        if (user.InviteHash is { } invite)
+            user = user with { Plan = await InviteTable.UseAsync(transaction, invite, ct) };
+        if (await connection.ExecuteScalarAsync<string?>(SqlTaken, user, transaction) is { } taken)
+            throw new StorageException(StorageFault.AlreadyExists, $"A user with this {taken} is there already.");
+        if (!await connection.ExecuteScalarAsync<bool>(SqlPlanExists, user, transaction))
+            throw NoPlan(user.Plan);
+        var id = await connection.ExecuteScalarAsync<long>(SqlAdd, user, transaction);
+        await UsageTable.StartAsync(transaction, id, ct);
+        await NodeTree.CreateRootAsync(transaction, id, ct);
+        await AuditTable.AddAsync(transaction, user.Told, id, user.Username, ct);
+        await TellAsync(transaction, WebhookEvents.UserCreated, id, ct);
+        return id;
+    }
+
+    private const string SqlTold = "select id, username, email, external_id from users where id = @id";
+
+    private sealed record ToldUser(long Id, string Username, string? Email, string? ExternalId);
+
+    /// <summary>Tells webhooks of a user whose row is there.</summary>
+    private static async Task TellAsync(NpgsqlTransaction transaction, string type, long id, CancellationToken ct)
+    {
+        var user = await transaction.Connection!.QuerySingleAsync<ToldUser>(
+            new(SqlTold, new { id }, transaction, cancellationToken: ct));
+        await Outbox.AddAsync(transaction, new(type, id, NodeId: null, new { user }), ct);
     }
 
     /// <summary>
@@ -200,7 +230,7 @@ public sealed partial class UserTable(Database database)
             [.. await connection.QueryAsync<UserRow>(new CommandDefinition(SqlList, cancellationToken: ct))], ct);
 
     private const string SqlPassword = $"""
-        select u.id as user_id, u.password_hash, u.credential_stamp, {TwoFactorTable.IsOn} as has_two_factor
+        select u.id as user_id, nullif(u.password_hash, '') as password_hash, u.credential_stamp, {TwoFactorTable.IsOn} as has_two_factor
         from users u
         where u.disabled_at is null and {IsNamed}
         """;

@@ -87,6 +87,15 @@ public static class AuditActions
 
     public const string InviteRevoke = "invite-revoke";
 
+    // The identity provider
+
+    public const string IdentityUserCreated = "identity-user-created";
+
+    public const string IdentityUserDeleted = "identity-user-deleted";
+
+    /// <summary>A message of the provider, or of somebody who is not it.</summary>
+    public const string IdentityRefused = "identity-refused";
+
     // Jobs
 
     /// <summary>By hand; what runs by its schedule stands in the history of jobs.</summary>

@@ -42,7 +42,8 @@ create table outbox (
 );
 
 create index outbox_webhook on outbox (webhook_id, id);
-create index outbox_due on outbox (next_attempt_at) where state = 'pending';
+create index outbox_due on outbox (webhook_id, next_attempt_at) where state = 'pending';
+create index outbox_claimed on outbox (webhook_id, claimed_until) where claimed_until is not null;
 create index outbox_order on outbox (webhook_id, node_id, id) where state = 'pending';
 create index outbox_ended on outbox (ended_at) where state <> 'pending';
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using Dapper;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Audit;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Sharing;
@@ -93,10 +94,14 @@ public sealed partial class ShareLinkTable
             NodeId = link.NodeId,
             Detail = string.Create(CultureInfo.InvariantCulture, $"downloads: {use.Downloads}, uploads: {use.Uploads}"),
         }, ct);
+        await Outbox.AddAsync(transaction, new(WebhookEvents.ShareUsed, link.UserId, link.NodeId, new
+        {
+            shareId = link.Id, nodeId = link.NodeId, downloads = use.Downloads, uploads = use.Uploads,
+        }), ct);
     }
 
     private static async Task TellAsync(
-        NpgsqlTransaction transaction, string action, Caller caller, ShareLink link, CancellationToken ct)
+        NpgsqlTransaction transaction, string action, string type, Caller caller, ShareLink link, CancellationToken ct)
     {
         await AuditTable.AddAsync(transaction, new(action, caller)
         {
@@ -104,6 +109,10 @@ public sealed partial class ShareLinkTable
             Subject = link.Path,
             Detail = string.Create(CultureInfo.InvariantCulture, $"share link {link.Id}"),
         }, ct);
+        await Outbox.AddAsync(transaction, new(type, caller.UserId, link.NodeId, new
+        {
+            shareId = link.Id, nodeId = link.NodeId, path = link.Path, expires = link.ExpiresAt,
+        }), ct);
     }
 
     // The end ---------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 using Dapper;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Audit;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Sharing;
@@ -149,7 +150,7 @@ public sealed partial class ShareLinkTable(Database database)
             }, transaction, cancellationToken: ct));
             await RequireRoomAsync(transaction, rules, caller, ct);
             var made = await GetAsync(connection, transaction, caller, id, ct);
-            await TellAsync(transaction, AuditActions.ShareAdd, caller, made, ct);
+            await TellAsync(transaction, AuditActions.ShareAdd, WebhookEvents.ShareCreated, caller, made, ct);
             return made;
         }, ct);
     }
@@ -287,7 +288,7 @@ public sealed partial class ShareLinkTable(Database database)
             if (changes is not { Term: null, MaxDownloads: null, PasswordHash: null or { Length: > 0 } })
                 await RequireRoomAsync(transaction, rules, caller, ct);
             var changed = await GetAsync(connection, transaction, caller, id, ct);
-            await TellAsync(transaction, AuditActions.ShareChange, caller, changed, ct);
+            await TellAsync(transaction, AuditActions.ShareChange, WebhookEvents.ShareChanged, caller, changed, ct);
             return changed;
         }, ct);
     }
@@ -311,6 +312,6 @@ public sealed partial class ShareLinkTable(Database database)
         await connection.ExecuteAsync(new(SqlRevoke, new { id }, transaction, cancellationToken: ct));
         await connection.ExecuteAsync(new(
             SqlForgetRevoked, new { caller.UserId, MaxRevokedPerUser }, transaction, cancellationToken: ct));
-        await TellAsync(transaction, AuditActions.ShareRevoke, caller, old, ct);
+        await TellAsync(transaction, AuditActions.ShareRevoke, WebhookEvents.ShareRevoked, caller, old, ct);
     }, ct);
 }

@@ -1,6 +1,7 @@
 using Dapper;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Audit;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -58,8 +59,10 @@ public sealed partial class NodeTree
         NpgsqlTransaction transaction, Caller caller, IReadOnlyList<Relocation> placed, CancellationToken ct)
     {
         Place[] gone = [.. placed.Where(one => one.To.Node is not null && !one.IsFileOverFile).Select(one => one.To)];
-        if (gone.Length > 0)
-            await TellAsync(transaction, new(AuditActions.Replace, caller), gone, ct);
+        if (gone.Length == 0)
+            return;
+        await TellAsync(transaction, new(AuditActions.Replace, caller), gone, ct);
+        await TellTrashedAsync(transaction, gone, ct);
     }
 
     /// <summary>What is to come where.</summary>
@@ -90,9 +93,12 @@ public sealed partial class NodeTree
         }
         await RequireReachableAsync(transaction, moves, ct);
         await MoveToAsync(transaction, [.. moves.Where(move => !move.IsFileOverFile)], modifiedAt, ct);
+        // While it is there: what takes a file's place is no node of its own any more.
+        await TellMergedAsync(transaction, moves, ct);
         // Each asks whether the plan has room for the old content beside what those before it have left there.
         foreach (var (from, to) in moves.Where(move => move.IsFileOverFile))
             await ReplaceFileAsync(transaction, from.Existing, to, isMove: true, modifiedAt, conditions, ct);
+        await TellMovedAsync(transaction, moves, ct);
         return moves.ToDictionary(move => move.From.Existing.Id, move =>
             (move.IsFileOverFile ? move.To : move.From).Existing.Id);
     }
@@ -267,8 +273,13 @@ public sealed partial class NodeTree
         var below = await LocksBelowAsync(transaction, [to], ct);
         await RequireReplaceableAsync(transaction, to, overwrite, below, conditions, ct);
         if (node.IsFolder || to.Node is not { IsFolder: false })
-            return await CopyToAsync(transaction, node, to, deep, modifiedAt, ct);
+        {
+            var id = await CopyToAsync(transaction, node, to, deep, modifiedAt, ct);
+            await TellEventsAsync(transaction, to, WebhookEvents.FileCreated, [id], ct);
+            return id;
+        }
         await ReplaceFileAsync(transaction, node, to, isMove: false, modifiedAt, conditions, ct);
+        await TellEventsAsync(transaction, to, WebhookEvents.FileUpdated, [to.Node.Id], ct);
         return to.Node.Id;
     }
 

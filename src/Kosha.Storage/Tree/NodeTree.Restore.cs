@@ -2,6 +2,7 @@ using System.Globalization;
 using Dapper;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Audit;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -165,7 +166,9 @@ public sealed partial class NodeTree
         await NameAsync(transaction, nodes, wish.MayRename, ct);
         await AuditTable.AddAsync(transaction, new(AuditActions.Restore, caller),
             [.. nodes.Select(one => ((long?)one.Node.Id, (string?)$"{one.Folder.Path.Append(one.Name)}"))], ct);
-        return await PutBackAsync(transaction, nodes, ct);
+        var restored = await PutBackAsync(transaction, nodes, ct);
+        await TellEventsAsync(transaction, places.Root, WebhookEvents.FileRestored, ids, ct);
+        return restored;
     }
 
     /// <summary>What comes to the top is never too deep.</summary>

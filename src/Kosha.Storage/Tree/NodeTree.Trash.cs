@@ -3,6 +3,7 @@ using System.Globalization;
 using Dapper;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Audit;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -159,7 +160,7 @@ public sealed partial class NodeTree
     public Task MarkTrashAsync(Caller caller, IReadOnlyCollection<long> nodeIds, CancellationToken ct)
     {
         var ids = RequireSome(nodeIds);
-        return MarkAsync(caller, async transaction =>
+        return MarkAsync(caller, async (transaction, root) =>
         {
             var marked = (await transaction.Connection!.QueryAsync<MarkedTop>(
                 new(SqlMarkTrashed, new { ids, caller.UserId }, transaction, cancellationToken: ct))).AsList();
@@ -167,6 +168,7 @@ public sealed partial class NodeTree
                 throw NotInTrash();
             await AuditTable.AddAsync(transaction, new(AuditActions.Purge, caller),
                 [.. marked.Select(top => ((long?)top.Id, (string?)top.Name))], ct);
+            await TellEventsAsync(transaction, root, WebhookEvents.FileDeleted, ids, ct);
             return marked.Count;
         }, ct);
     }
@@ -176,6 +178,7 @@ public sealed partial class NodeTree
         where t.id = any(array(
             select n.id from file_nodes n
             where n.user_id = @userId and n.trashed_at is not null and n.purging_at is null limit @limit))
+        returning t.id
         """;
 
     /// <summary>Tops that are marked in one transaction.</summary>
@@ -185,16 +188,17 @@ public sealed partial class NodeTree
     public async Task MarkAllTrashAsync(Caller caller, CancellationToken ct)
     {
         var parameters = new { userId = caller.UserId, limit = MarkedAtOnce };
-        while (await MarkAsync(caller, async transaction =>
+        while (await MarkAsync(caller, async (transaction, root) =>
         {
-            var marked = await transaction.Connection!.ExecuteAsync(
-                new(SqlMarkAllTrashed, parameters, transaction, cancellationToken: ct));
-            if (marked > 0)
+            var marked = (await transaction.Connection!.QueryAsync<long>(
+                new(SqlMarkAllTrashed, parameters, transaction, cancellationToken: ct))).AsList();
+            if (marked.Count > 0)
                 await AuditTable.AddAsync(transaction, new(AuditActions.TrashEmpty, caller)
                 {
-                    Detail = string.Create(CultureInfo.InvariantCulture, $"{marked} files and folders"),
+                    Detail = string.Create(CultureInfo.InvariantCulture, $"{marked.Count} files and folders"),
                 }, ct);
-            return marked;
+            await TellEventsAsync(transaction, root, WebhookEvents.FileDeleted, marked, ct);
+            return marked.Count;
         }, ct) == MarkedAtOnce)
         {
         }
@@ -215,13 +219,13 @@ public sealed partial class NodeTree
     private static StorageException NotInTrash() =>
         new(StorageFault.NotFound, "Something of this is not in the trash. Nothing was changed.");
 
-    private Task<int> MarkAsync(Caller caller, Func<NpgsqlTransaction, Task<int>> mark, CancellationToken ct)
+    private Task<int> MarkAsync(Caller caller, Func<NpgsqlTransaction, Place, Task<int>> mark, CancellationToken ct)
     {
         caller.RequireAllFiles();
-        return WriteAsync(caller, [NodePath.Root], WriteConditions.None, (transaction, _, hold) =>
+        return WriteAsync(caller, [NodePath.Root], WriteConditions.None, (transaction, places, hold) =>
         {
             RequireAlone(hold);
-            return mark(transaction);
+            return mark(transaction, places[0]);
         }, ct);
     }
 }

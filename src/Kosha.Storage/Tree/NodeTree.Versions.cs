@@ -1,6 +1,7 @@
 using Dapper;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Audit;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -146,7 +147,9 @@ public sealed partial class NodeTree
                 SqlTakeVersion, new { versionId, nodeId }, transaction, cancellationToken: ct))
                 ?? throw NoSuchVersion();
             await TellAsync(transaction, new(AuditActions.VersionRestore, caller), [place], ct);
-            return await SwapAsync(transaction, place.Existing, version, ct);
+            var node = await SwapAsync(transaction, place.Existing, version, ct);
+            await TellEventsAsync(transaction, place, WebhookEvents.FileUpdated, [nodeId], ct);
+            return node;
         }, ct);
 
     private static async Task<FileNode> SwapAsync(

@@ -2,6 +2,7 @@ using Dapper;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Audit;
 using Kosha.Storage.Blobs;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -54,6 +55,7 @@ public sealed partial class NodeTree
             SqlCreateFolder, new { caller.UserId, folderId, name, folded = NodePath.Fold(name) },
             transaction, cancellationToken: ct)) ?? throw new LostRaceException();
         await ChargeAsync(transaction, caller.UserId, bytes: 0, nodes: 1, reserved: 0, ct);
+        await TellEventsAsync(transaction, place, WebhookEvents.FileCreated, [node.Id], ct);
         return node;
     }
 
@@ -128,6 +130,8 @@ public sealed partial class NodeTree
         if (!isCharged)
             await FreeAndChargeAsync(
                 transaction, caller.UserId, parameters.bytes, parameters.nodes, parameters.reserved, ct);
+        await TellEventsAsync(
+            transaction, place, old is null ? WebhookEvents.FileCreated : WebhookEvents.FileUpdated, [node.Id], ct);
         Steps.Reached(Steps.Naming, claim?.Key);
         return new(node, Created: old is null);
     }
@@ -199,6 +203,7 @@ public sealed partial class NodeTree
             await RequireRemovableAsync(transaction, place, below, conditions, ct);
         await TrashNodesAsync(transaction, Array.ConvertAll(places, place => place.Existing), ct);
         await TellAsync(transaction, new(AuditActions.Trash, caller), places, ct);
+        await TellTrashedAsync(transaction, places, ct);
     }
 
     /// <summary>Tells of nodes at these places, as they stood there. One statement.</summary>

@@ -56,6 +56,7 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
         ["DELETE /api/sessions"] = new("sessions"),
         ["DELETE /api/sessions/{id:long}"] = Own($"sessions/{own.Session}"),
         ["POST /api/register"] = new("register", Nobody),
+        ["POST /api/webhooks/identity"] = new("webhooks/identity", "{}"),
         ["GET /api/account"] = new("account"),
         ["PATCH /api/account"] = new("account", """{"password":"wrong","email":"not an address"}"""),
         ["PUT /api/account/password"] = new("account/password", """{"password":"wrong","new":"short"}"""),

@@ -35,11 +35,15 @@ public static class StatementLog
         return statements.Count - 1;
     }
 
-    /// <summary>Those of the schedule do not count: its daemons say every few seconds that they live.</summary>
+    /// <summary>
+    /// Those of the schedule do not count: its daemons say every few seconds that they live, and look for messages to
+    /// webhooks.
+    /// </summary>
     private static bool IsStatement(string line) =>
         (line.Contains("LOG:  statement: ", StringComparison.Ordinal)
             || line.Contains("LOG:  execute ", StringComparison.Ordinal))
         && !line.Contains("qrtz_", StringComparison.OrdinalIgnoreCase)
+        && !line.Contains("waiting (webhook_id)", StringComparison.Ordinal)
         && !line.Contains("job_runs", StringComparison.Ordinal)
         && !line.EndsWith(": BEGIN", StringComparison.Ordinal) && !line.EndsWith(": COMMIT", StringComparison.Ordinal);
 }
