@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Dapper;
-using Kosha.Storage.Accounts;
 using Npgsql;
 
 namespace Kosha.Storage.Audit;
