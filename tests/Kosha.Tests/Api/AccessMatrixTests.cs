@@ -183,7 +183,8 @@ public sealed class AccessMatrixTests(SharedKosha kosha, SharedPostgres postgres
         {
             // What an earlier call ended is gone, registration is closed to all, and there is no identity provider.
             null => status is not (401 or >= 500) && (status != 403 || route == "POST /api/register")
-                && (status != 404 || Method(route) == "DELETE" || route is "POST /api/trash/delete" or "POST /api/webhooks/identity"),
+                && (status != 404 || Method(route) == "DELETE"
+                    || route is "POST /api/trash/delete" or "POST /api/webhooks/identity"),
             _ => status == refusal,
         };
         if (!isRight)

@@ -75,6 +75,9 @@ public sealed class IdentityTests(IdentityTests.WithProvider provider) : IClassF
     private Task<string> NameOfAsync(string externalId) => provider.SqlAsync<string>(
         $"select coalesce((select username from users where external_id = '{externalId}'), 'nobody')");
 
+    private async Task SetPasswordAsync(string username) => (await provider.Kosha.CommandAsync(
+        Password + "\n", ["user", "passwd", username, "--password-stdin"])).MustSucceed();
+
     private Task<long> CountAsync(string what) => provider.SqlAsync<long>($"select count(*) from {what}");
 
     [Fact]
@@ -90,7 +93,7 @@ public sealed class IdentityTests(IdentityTests.WithProvider provider) : IClassF
             (await browser.SignInAsync(name, guess)).MustBe("unauthorized", 401);
         using (var drive = provider.Kosha.Drive(new(name, "")))
             (await drive.PropfindAsync("", "0")).Must(401);
-        (await provider.Kosha.CommandAsync(Password + "\n", ["user", "passwd", name, "--password-stdin"])).MustSucceed();
+        await SetPasswordAsync(name);
         (await browser.SignInAsync($"{name}@example.org", Password)).Must(200);
         // What is there already stays as it is.
         (await provider.SendAsync(Simple("user.created", id, "other" + unique))).Must(200);
@@ -156,8 +159,9 @@ public sealed class IdentityTests(IdentityTests.WithProvider provider) : IClassF
         (await provider.SendAsync(new JsonArray(), message)).MustBe("invalid-value", 400);
         (await provider.SendAsync(JsonValue.Create("text"), message)).MustBe("invalid-value", 400);
         (await provider.SendAsync(Simple("user.updated", id), message)).Must(200);
-        (await provider.SendAsync(Simple("user.created", id, $"bob{unique}", $"{unique}@example.org"), message)).Must(200);
-        (await provider.SendAsync(Simple("user.created", id + "2", $"bob{unique}2", $"{unique}@example.org")))
+        var email = $"{unique}@example.org";
+        (await provider.SendAsync(Simple("user.created", id, $"bob{unique}", email), message)).Must(200);
+        (await provider.SendAsync(Simple("user.created", id + "2", $"bob{unique}2", email)))
             .MustBe("already-exists", 409);
         Assert.Equal($"bob{unique}", await NameOfAsync(id));
     }
@@ -183,7 +187,7 @@ public sealed class IdentityTests(IdentityTests.WithProvider provider) : IClassF
     {
         var (id, name) = ($"user_{unique}", $"carl{unique}");
         (await provider.SendAsync(Simple("user.created", id, name))).Must(200);
-        (await provider.Kosha.CommandAsync(Password + "\n", ["user", "passwd", name, "--password-stdin"])).MustSucceed();
+        await SetPasswordAsync(name);
         using var drive = provider.Kosha.Drive(new(name, Password));
         (await drive.PutAsync("file", "x")).Must(201);
         (await provider.SendAsync(Simple("user.deleted", id))).Must(200);

@@ -121,10 +121,11 @@ public sealed class DeliveriesTests(SharedPostgres postgres) : WebhookTest(postg
             where o.id = (select id from outbox order by id offset s.n - 1 limit 1);
             insert into identity_messages values ('old', now() - interval '31 days'), ('new', now());
             """);
-        Assert.Equal(new OutboxCleanUp(Messages: 2, Received: 1), await new OutboxUpkeep(Storage.Database).RunAsync(None));
+        var upkeep = new OutboxUpkeep(Storage.Database);
+        Assert.Equal(new OutboxCleanUp(Messages: 2, Received: 1), await upkeep.RunAsync(None));
         Assert.Equal(4, await CountAsync("true"));
         await Storage.ExecuteAsync("update webhooks set disabled_at = now() - interval '31 days'");
-        Assert.Equal(new OutboxCleanUp(Messages: 2, Received: 0), await new OutboxUpkeep(Storage.Database).RunAsync(None));
+        Assert.Equal(new OutboxCleanUp(Messages: 2, Received: 0), await upkeep.RunAsync(None));
         Assert.Equal(0, await CountAsync("state = 'pending'"));
     }
 
