@@ -101,6 +101,14 @@ public sealed partial class KoshaOptions
     /// <summary>Of the first administrator; null: a random one.</summary>
     public string? AdminPassword { get; }
 
+    /// <summary>How long entries of the audit log are kept.</summary>
+    public int AuditRetentionDays { get; }
+
+    /// <summary>Beyond so many the oldest go earlier.</summary>
+    public long AuditMaxEntries { get; }
+
+    internal RequestLimits Limits { get; }
+
     public bool WebDavInfiniteDepth { get; }
 
     public LogEventLevel LogLevel { get; }
@@ -156,6 +164,9 @@ public sealed partial class KoshaOptions
         (AccountsRegistration, AccountsRegistrationsPerDay) = ReadRegistration(reader);
         IdentityWebhookKey = ReadIdentityKey(reader);
         AdminPassword = ReadAdminPassword(reader);
+        AuditRetentionDays = (int)reader.Number("Audit:RetentionDays", 365, 1, 36_500);
+        AuditMaxEntries = reader.Number("Audit:MaxEntries", 10_000_000, 1000, 1L << 40);
+        Limits = RequestLimits.Read(reader);
         WebDavInfiniteDepth = reader.Flag("WebDav:InfiniteDepth", false);
         LogLevel = reader.Choice("Log:Level", LogEventLevel.Information, ("debug", LogEventLevel.Debug),
             ("information", LogEventLevel.Information), ("warning", LogEventLevel.Warning),

@@ -2,6 +2,7 @@ using System.Globalization;
 using Kosha.Daemon.Auth;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Kosha.Daemon.Api;
@@ -134,7 +135,9 @@ internal sealed partial class AccountEndpoints(
     {
         if (await own.RefusalAsync(http, body) is { } refusal)
             return refusal;
-        await users.BeginDeletionAsync(ApiCaller.Of(http).UserId, http.RequestAborted);
+        var caller = ApiCaller.Of(http);
+        await users.BeginDeletionAsync(
+            caller.UserId, new(AuditActions.AccountDelete, caller), http.RequestAborted);
         return Results.NoContent();
     }
 }

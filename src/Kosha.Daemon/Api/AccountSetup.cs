@@ -11,6 +11,7 @@ internal static class AccountSetup
         services.AddSingleton<TwoFactorEndpoints>();
         services.AddSingleton<RegistrationEndpoints>();
         services.AddSingleton<AdminUserEndpoints>();
+        services.AddSingleton<AuditEndpoints>();
     }
 
     public static void MapAccounts(this IEndpointRouteBuilder routes)
@@ -21,5 +22,6 @@ internal static class AccountSetup
         RegistrationEndpoints.Map(routes);
         AdminUserEndpoints.Map(routes);
         IdentityEndpoints.Map(routes);
+        AuditEndpoints.Map(routes);
     }
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using Kosha.Daemon.Auth;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Kosha.Daemon.Api;
@@ -82,6 +83,7 @@ internal sealed class AdminUserEndpoints(UserTable users, OwnPassword own)
             Email = body.Email is { Length: > 0 } email ? email : null,
             IsAdmin = body.IsAdmin,
             Plan = body.Plan ?? "default",
+            Told = new(AuditActions.UserAdd, ApiCaller.Of(http)),
         }, http.RequestAborted);
         return Results.Created($"{Route}/{id}", Describe(await users.GetAsync(id, http.RequestAborted)));
     }
@@ -99,6 +101,7 @@ internal sealed class AdminUserEndpoints(UserTable users, OwnPassword own)
             IsAdmin = body.IsAdmin,
             IsDisabled = body.Disabled,
             PasswordHash = body.Password is null ? null : Passwords.Hash(body.Password),
+            Told = new(AuditActions.UserChange, ApiCaller.Of(http)),
         }, http.RequestAborted);
         return await GetAsync(id, http);
     }
@@ -115,7 +118,8 @@ internal sealed class AdminUserEndpoints(UserTable users, OwnPassword own)
     {
         if (await own.RefusalAsync(http, body) is { } refusal)
             return refusal;
-        await users.BeginDeletionAsync(id, http.RequestAborted);
+        await users.BeginDeletionAsync(
+            id, new(AuditActions.UserDelete, ApiCaller.Of(http)), http.RequestAborted);
         return Results.NoContent();
     }
 }

@@ -30,6 +30,7 @@ internal static class ApiSetup
         services.AddSingleton<NodeEndpoints>();
         services.AddSingleton<NodeWriteEndpoints>();
         services.AddAccounts();
+        services.AddJobs();
         services.AddSingleton<ZipEndpoints>();
         services.AddSingleton<ListEndpoints>();
         services.AddOpenApi(Document, document =>
@@ -63,6 +64,7 @@ internal static class ApiSetup
         NodeEndpoints.Map(routes);
         NodeWriteEndpoints.Map(routes);
         routes.MapAccounts();
+        routes.MapJobs();
         ZipEndpoints.Map(routes);
         ListEndpoints.Map(routes);
         UploadLinks.Map(routes);

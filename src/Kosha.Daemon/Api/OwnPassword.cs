@@ -34,13 +34,14 @@ internal sealed class OwnPassword(UserTable users, SignIn signIn)
     {
         var account = await users.AccountAsync(ApiCaller.Of(http), http.RequestAborted);
         return BasicCredential.Of(account.Username, password) is { } credential
-            ? await signIn.VerifyAccountAsync(credential, AddressOf(http), http.RequestAborted)
+            ? await signIn.VerifyAccountAsync(credential, ClientAddress.Exactly(http), http.RequestAborted)
             : SignInResult.Refused;
     }
 
     private async Task<IResult?> CodeRefusalAsync(HttpContext http, string code)
     {
-        var result = await signIn.VerifyCodeAsync(ApiCaller.Of(http), code, AddressOf(http), http.RequestAborted);
+        var result = await signIn.VerifyCodeAsync(
+            ApiCaller.Of(http), code, ClientAddress.Exactly(http), http.RequestAborted);
         return result.Caller is null ? RefusalOf(http, result, "code") : null;
     }
 
@@ -51,7 +52,7 @@ internal sealed class OwnPassword(UserTable users, SignIn signIn)
         HttpContext http, string code)
     {
         var (result, recovery) = await signIn.ConfirmCodesAsync(
-            ApiCaller.Of(http), code, AddressOf(http), http.RequestAborted);
+            ApiCaller.Of(http), code, ClientAddress.Exactly(http), http.RequestAborted);
         return (result.Caller is null ? RefusalOf(http, result, "code") : null, recovery);
     }
 
@@ -66,8 +67,6 @@ internal sealed class OwnPassword(UserTable users, SignIn signIn)
         if (header is not null)
             signIn.Forget(header);
     }
-
-    private static string AddressOf(HttpContext http) => ClientAddress.Of(http.Connection.RemoteIpAddress);
 
     private static IResult RefusalOf(HttpContext http, SignInResult refused, string what)
     {

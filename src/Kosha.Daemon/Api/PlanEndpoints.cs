@@ -1,4 +1,5 @@
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Kosha.Daemon.Api;
@@ -57,16 +58,18 @@ internal sealed class PlanEndpoints(PlanTable plans, UsageTable usage)
     private async Task<IResult> AddAsync([FromBody] NewPlan body, HttpContext http)
     {
         var plan = await plans.AddAsync(
-            body.Name, body.Limits ?? new Dictionary<PlanLimit, long?>(), http.RequestAborted);
+            body.Name, body.Limits ?? new Dictionary<PlanLimit, long?>(),
+            new(AuditActions.PlanAdd, ApiCaller.Of(http)), http.RequestAborted);
         return Results.Created($"{Route}/{plan.Id}", Describe(plan));
     }
 
     private async Task<IResult> ChangeAsync(long id, [FromBody] ChangePlan body, HttpContext http) =>
-        Results.Ok(Describe(await plans.SetAsync(id, body.Limits, http.RequestAborted)));
+        Results.Ok(Describe(await plans.SetAsync(
+            id, body.Limits, new(AuditActions.PlanChange, ApiCaller.Of(http)), http.RequestAborted)));
 
     private async Task<IResult> DeleteAsync(long id, HttpContext http)
     {
-        await plans.DeleteAsync(id, http.RequestAborted);
+        await plans.DeleteAsync(id, new(AuditActions.PlanDelete, ApiCaller.Of(http)), http.RequestAborted);
         return Results.NoContent();
     }
 }

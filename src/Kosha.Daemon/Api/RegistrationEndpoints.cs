@@ -1,16 +1,15 @@
 using Kosha.Daemon.Auth;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 
 namespace Kosha.Daemon.Api;
 
 /// <summary><c>/api/register</c>, where the settings let it, and <c>/api/admin/invites</c>.</summary>
 internal sealed class RegistrationEndpoints(
-    UserTable users, InviteTable invites, SignInFailures attempts, SignIn signIn, KoshaOptions options)
+    UserTable users, InviteTable invites, SignInFailures attempts, CountedLimits limits, SignIn signIn,
+    KoshaOptions options)
 {
-    /// <summary>Good or not, from one address within <see cref="SignInFailures.Window"/>: each costs a slow hash.
-    /// </summary>
-    public const int AttemptsByAddress = 10;
     public const int EmailsByAddressAndDay = 20;
 
     public const int InviteDays = 14;
@@ -41,7 +40,8 @@ internal sealed class RegistrationEndpoints(
         var ct = http.RequestAborted;
         if (options.AccountsRegistration == RegistrationMode.Closed)
             throw new StorageException(StorageFault.NotAllowed, "Nobody can register here. Ask who runs this server.");
-        await CountAsync(http, hasEmail: body.Email is { Length: > 0 }, ct);
+        var address = ClientAddress.Of(http.Connection.RemoteIpAddress);
+        await CountAsync(address, hasEmail: body.Email is { Length: > 0 }, ct);
         var invite = await FindInviteAsync(body.Invite, ct);
         AccountEndpoints.RequireGood(body.Password);
         UserTable.CheckUsername(body.Username);
@@ -50,17 +50,19 @@ internal sealed class RegistrationEndpoints(
             Email = body.Email is { Length: > 0 } email ? email : null,
             InviteHash = invite,
             MostPerDay = invite is null ? options.AccountsRegistrationsPerDay : null,
+            Told = new(AuditActions.Register) { Address = ClientAddress.Exactly(http) },
         }, ct);
         return Results.Created((string?)null, new RegisteredAnswer(body.Username));
     }
 
-    /// <summary>Counted before anything is looked at, so that nobody tries names or invites by the thousand.</summary>
+    /// <summary>
+    /// Counted before anything is looked at, so that nobody tries names or invites by the thousand; each costs a slow
+    /// hash.
+    /// </summary>
     /// <exception cref="StorageException">LimitReached.</exception>
-    private async Task CountAsync(HttpContext http, bool hasEmail, CancellationToken ct)
+    private async Task CountAsync(string address, bool hasEmail, CancellationToken ct)
     {
-        var address = ClientAddress.Of(http.Connection.RemoteIpAddress);
-        var wait = await attempts.CountAttemptAsync(
-            $"register {address}", AttemptsByAddress, SignInFailures.Window, ct);
+        var wait = await limits.CountAttemptAsync(LimitKind.Registration, address, ct);
         // A refusal says whether an email is taken.
         if (wait is null && hasEmail)
             wait = await attempts.CountAttemptAsync(
@@ -92,13 +94,14 @@ internal sealed class RegistrationEndpoints(
     {
         var secret = AppPasswordSecret.New();
         var id = await invites.AddAsync(AppPasswordSecret.HashOfNew(secret), body.Note ?? "", body.Plan ?? "default",
-            body.Days ?? InviteDays, http.RequestAborted);
+            body.Days ?? InviteDays, new(AuditActions.InviteAdd, ApiCaller.Of(http)), http.RequestAborted);
         return Results.Created($"{Invites}/{id}", new NewInviteAnswer { Id = id, Secret = secret });
     }
 
     private async Task<IResult> RevokeAsync(long id, HttpContext http)
     {
-        await invites.RevokeAsync(id, http.RequestAborted);
+        await invites.RevokeAsync(
+            id, new(AuditActions.InviteRevoke, ApiCaller.Of(http)), http.RequestAborted);
         return Results.NoContent();
     }
 }

@@ -33,17 +33,17 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
 
     private async Task<IResult> BeginAsync(BeginSession body, HttpContext http)
     {
-        var address = ClientAddress.Of(http.Connection.RemoteIpAddress);
+        var address = ClientAddress.Exactly(http);
         var result = BasicCredential.Of(body.Username, body.Password) is { } credential
             ? await signIn.VerifyAccountAsync(credential, body.Code, address, http.RequestAborted)
             : SignInResult.Refused;
         if (result.Caller is not { } verified)
             return Refusal(http.Response, result);
-        var caller = await sessions.AddAsync(verified, cookie.Give(http, body.Remember), body.Remember,
-            AgentOf(http.Request), http.RequestAborted);
+        var caller = await sessions.AddAsync(verified with { Address = address }, cookie.Give(http, body.Remember),
+            body.Remember, AgentOf(http.Request), http.RequestAborted);
         // One browser has one session; whoever put another one there does not share this.
         if (cookie.FindHash(http.Request) is { } before)
-            await sessions.EndAsync(before, http.RequestAborted);
+            await sessions.EndAsync(before, address, http.RequestAborted);
         return Results.Ok(await DescribeAsync(caller, http.RequestAborted));
     }
 
@@ -77,7 +77,7 @@ internal sealed class SessionEndpoints(SessionTable sessions, SignIn signIn, Ses
     private async Task<IResult> EndCurrentAsync(HttpContext http)
     {
         if (cookie.FindHash(http.Request) is { } hash)
-            await sessions.EndAsync(hash, http.RequestAborted);
+            await sessions.EndAsync(hash, ClientAddress.Exactly(http), http.RequestAborted);
         cookie.Take(http);
         return Results.NoContent();
     }

@@ -1,3 +1,4 @@
+using Kosha.Daemon.Auth;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
@@ -13,7 +14,7 @@ namespace Kosha.Daemon.Api;
 /// <c>/api/uploads</c>: reserve, put the bytes past Kosha, complete. What is refused is an <see cref="ApiProblem"/>.
 /// </summary>
 internal sealed class UploadEndpoints(
-    DirectUploads uploads, UploadCompletions completions, UploadLinks links, NodeTree tree)
+    DirectUploads uploads, UploadCompletions completions, UploadLinks links, NodeTree tree, CountedLimits limits)
 {
     private const string Route = ApiErrors.Path + "/uploads";
 
@@ -54,6 +55,7 @@ internal sealed class UploadEndpoints(
     private async Task<IResult> BeginAsync([FromBody] BeginUpload body, HttpContext http)
     {
         var caller = ApiCaller.Of(http);
+        await limits.RequireUploadAsync(caller, http.RequestAborted);
         var parent = await ParentAsync(caller, body, http.RequestAborted);
         var ticket = await uploads.BeginAsync(caller, Read(body, parent), http.RequestAborted);
         return Results.Created($"{Route}/{ticket.Upload.Id}", Answer(ticket, http.Request));

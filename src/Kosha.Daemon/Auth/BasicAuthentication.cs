@@ -29,11 +29,11 @@ internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn)
             await ChallengeAsync(context, "Sign in with your username and a password or app password.");
             return;
         }
-        var address = ClientAddress.Of(context.Connection.RemoteIpAddress);
+        var address = ClientAddress.Exactly(context);
         var result = await signIn.AuthenticateAsync(header, address, context.RequestAborted);
         if (result.Caller is { } caller)
         {
-            await RunAsync(context, header, caller);
+            await RunAsync(context, header, caller with { Address = address });
             return;
         }
         var (status, message) = SignInAnswers.Of(context.Response, result);

@@ -27,7 +27,7 @@ internal sealed class SessionAuthentication(RequestDelegate next, SessionTable s
         }
         if (cookie.FindHash(request) is { } hash
             && await sessions.FindAsync(hash, context.RequestAborted) is { } caller)
-            context.Features.Set(caller);
+            context.Features.Set(caller with { Address = ClientAddress.Exactly(context) });
         await next(context);
     }
 

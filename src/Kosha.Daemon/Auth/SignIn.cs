@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 
 namespace Kosha.Daemon.Auth;
 
@@ -31,9 +32,12 @@ internal sealed record SignInResult(Caller? Caller, TimeSpan? RetryAfter = null,
 /// </summary>
 internal sealed class SignIn(
     UserTable users, AppPasswordTable appPasswords, SignInFailures failures, CredentialCache cache,
-    RefusedCredentials refused, SecondFactor codes) : IDisposable
+    RefusedCredentials refused, SecondFactor codes, AuditTrail audit, KoshaOptions options) : IDisposable
 {
+    /// <summary>Unless the settings say otherwise.</summary>
     public const int FailuresByNameAndAddress = 10;
+
+    /// <inheritdoc cref="FailuresByNameAndAddress"/>
     public const int FailuresByAddress = 100;
 
     /// <summary>Wrong codes of one user, from wherever: a code is short, and who guesses it knows the password.
@@ -44,9 +48,10 @@ internal sealed class SignIn(
     private const int ParallelVerifies = 2;
     private const int WaitingVerifies = 32;
 
-    private static readonly int[] Limits = [FailuresByNameAndAddress, FailuresByAddress];
-    private static readonly int[] CodeLimits = [.. Limits, FailuresByCodes];
     private static readonly TimeSpan BusyRetry = TimeSpan.FromSeconds(3);
+
+    private readonly int[] webLimits = [options.Limits.SignInFailures, options.Limits.FailuresByAddress];
+    private readonly int[] basicLimits = [options.Limits.BasicFailures, options.Limits.FailuresByAddress];
 
     private readonly SemaphoreSlim verifies = new(ParallelVerifies);
     private readonly ConcurrentDictionary<string, Lazy<Task<SignInResult>>> running = new(StringComparer.Ordinal);
@@ -55,7 +60,7 @@ internal sealed class SignIn(
     public void Dispose() => verifies.Dispose();
 
     /// <param name="header">The whole Authorization header.</param>
-    /// <param name="address">The client's address; see <see cref="ClientAddress"/>.</param>
+    /// <param name="address">The client's; see <see cref="ClientAddress.Exactly"/>.</param>
     /// <param name="ct">Ends the wait, not a verification that others wait for too.</param>
     public async Task<SignInResult> AuthenticateAsync(string header, string address, CancellationToken ct)
     {
@@ -82,7 +87,10 @@ internal sealed class SignIn(
         {
             var result = await VerifyAsync(key, credential, address, CancellationToken.None);
             if (result.Caller is { } verified)
+            {
                 cache.Remember(key, verified);
+                await audit.TellOnceAsync(new(AuditActions.SignIn, verified) { Address = address, Detail = "Basic" });
+            }
             return result;
         }
         finally
@@ -103,10 +111,10 @@ internal sealed class SignIn(
         }
         // What asks the database is the same for a name of nobody.
         var stored = await users.FindPasswordAsync(credential.Name, ct);
-        var tried = RefusedCredential.Of(key, address, stored);
+        var tried = RefusedCredential.Of(key, ClientAddress.Of(address), stored);
         if (refused.Has(tried))
             return SignInResult.Refused;
-        var result = await VerifyAccountAsync(stored, credential, address, ct);
+        var result = await VerifyAccountAsync(stored, credential, address, basicLimits, ct);
         if (result is { Caller: null, RetryAfter: null })
             refused.Remember(tried);
         return result;
@@ -117,7 +125,7 @@ internal sealed class SignIn(
     /// </summary>
     /// <param name="credential">The name and the password.</param>
     /// <param name="code">Of an authenticator, or a recovery code; null: none was given.</param>
-    /// <param name="address">The client's; see <see cref="ClientAddress"/>.</param>
+    /// <param name="address">The client's; see <see cref="ClientAddress.Exactly"/>.</param>
     /// <param name="ct">Ends it.</param>
     public async Task<SignInResult> VerifyAccountAsync(
         BasicCredential credential, string? code, string address, CancellationToken ct)
@@ -133,7 +141,9 @@ internal sealed class SignIn(
     {
         // Nobody guesses 100 bits, and whoever is shut out by guesses of others gets in by it.
         if (AppPasswordSecret.Hash(code) is { } hash)
-            return await codes.TakeRecoveryAsync(caller.UserId, hash, ct) ? new(caller) : SignInResult.Refused;
+            return await ToldAsync(
+                await codes.TakeRecoveryAsync(caller.UserId, hash, ct) ? new(caller) : SignInResult.Refused,
+                caller.UserId, address);
         return await LimitAsync(caller, address, () => codes.TakeAsync(caller.UserId, code, ct), ct);
     }
 
@@ -155,14 +165,18 @@ internal sealed class SignIn(
 
     /// <summary>Takes a short code within the limits.</summary>
     private async Task<SignInResult> LimitAsync(
-        Caller caller, string address, Func<Task<bool>> take, CancellationToken ct)
+        Caller caller, string address, Func<Task<bool>> take, CancellationToken ct) =>
+        await ToldAsync(await TakeAsync(caller, ClientAddress.Of(address), take, ct), caller.UserId, address);
+
+    private async Task<SignInResult> TakeAsync(
+        Caller caller, string counted, Func<Task<bool>> take, CancellationToken ct)
     {
         string[] subjects =
         [
-            SubjectOf(caller.UserId, address), address,
+            SubjectOf(caller.UserId, counted), counted,
             string.Create(CultureInfo.InvariantCulture, $"codes of user {caller.UserId}"),
         ];
-        if (await failures.WaitAsync(subjects, CodeLimits, ct) is { } wait)
+        if (await failures.WaitAsync(subjects, [.. webLimits, FailuresByCodes], ct) is { } wait)
             return new(Caller: null, wait);
         if (!await take())
         {
@@ -176,20 +190,41 @@ internal sealed class SignIn(
     /// <summary>Verifies the account's own password alone, and remembers nothing.</summary>
     public async Task<SignInResult> VerifyAccountAsync(
         BasicCredential credential, string address, CancellationToken ct) =>
-        await VerifyAccountAsync(await users.FindPasswordAsync(credential.Name, ct), credential, address, ct);
+        await VerifyAccountAsync(
+            await users.FindPasswordAsync(credential.Name, ct), credential, address, webLimits, ct);
 
     private async Task<SignInResult> VerifyAccountAsync(
-        StoredPassword? stored, BasicCredential credential, string address, CancellationToken ct)
+        StoredPassword? stored, BasicCredential credential, string address, int[] limits, CancellationToken ct) =>
+        await ToldAsync(
+            await VerifyCountedAsync(stored, credential, ClientAddress.Of(address), limits, ct), stored?.UserId,
+            address);
+
+    /// <summary>What is refused stands in the audit log; a name of nobody does not: it may be a password.</summary>
+    private async Task<SignInResult> ToldAsync(SignInResult result, long? userId, string address)
     {
-        string[] subjects = [SubjectOf(stored, credential.Name, address), address];
+        if (result is { Caller: null, AwaitsCode: null, IsBusy: false })
+            await audit.TellAsync(new(result.RetryAfter is null ? AuditActions.SignIn : AuditActions.Limit)
+            {
+                UserId = userId,
+                Address = address,
+                Subject = result.RetryAfter is null ? null : "sign-in",
+                IsRefused = true,
+            });
+        return result;
+    }
+
+    private async Task<SignInResult> VerifyCountedAsync(
+        StoredPassword? stored, BasicCredential credential, string counted, int[] limits, CancellationToken ct)
+    {
+        string[] subjects = [SubjectOf(stored, credential.Name, counted), counted];
         // Before the queue, so that a client over its limit keeps nobody waiting.
-        if (await failures.WaitAsync(subjects, Limits, ct) is { } wait)
+        if (await failures.WaitAsync(subjects, limits, ct) is { } wait)
             return new(Caller: null, wait);
         if (!await EnterAsync(ct))
             return new(Caller: null, BusyRetry, IsBusy: true);
         try
         {
-            return await VerifyPasswordAsync(stored, credential.Password, subjects, ct);
+            return await VerifyPasswordAsync(stored, credential.Password, subjects, limits, ct);
         }
         finally
         {
@@ -232,10 +267,10 @@ internal sealed class SignIn(
     }
 
     private async Task<SignInResult> VerifyPasswordAsync(
-        StoredPassword? stored, string password, string[] subjects, CancellationToken ct)
+        StoredPassword? stored, string password, string[] subjects, int[] limits, CancellationToken ct)
     {
         // Looked up again in the slot, so that guesses in parallel overshoot the limit by no more than the slots.
-        if (await failures.WaitAsync(subjects, Limits, ct) is { } wait)
+        if (await failures.WaitAsync(subjects, limits, ct) is { } wait)
             return new(Caller: null, wait);
         if (!Passwords.Verify(stored?.PasswordHash, password))
         {

@@ -26,6 +26,7 @@ internal sealed class CommandLine(KoshaOptions options, IReadOnlyList<string> ar
         root.Subcommands.Add(AppPasswordCommands.Create(this));
         root.Subcommands.Add(InviteCommands.Create(this));
         root.Subcommands.Add(PlanCommands.Create(this));
+        root.Subcommands.Add(AuditCommands.Create(this));
         root.Subcommands.Add(StatsCommand.Create(this));
         root.Subcommands.Add(TransferCommands.Import(this));
         root.Subcommands.Add(TransferCommands.Export(this));

@@ -3,6 +3,7 @@ using System.Globalization;
 using Kosha.Daemon.Api;
 using Kosha.Daemon.Auth;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 
 namespace Kosha.Daemon.Cli;
 
@@ -37,7 +38,8 @@ internal static class InviteCommands
         {
             var secret = AppPasswordSecret.New();
             await new InviteTable(installation.Database).AddAsync(AppPasswordSecret.HashOfNew(secret),
-                parsed.GetRequiredValue(note), parsed.GetRequiredValue(plan), parsed.GetValue(days), ct);
+                parsed.GetRequiredValue(note), parsed.GetRequiredValue(plan), parsed.GetValue(days),
+                AuditCommands.By(AuditActions.InviteAdd), ct);
             await Console.Out.WriteLineAsync(secret);
         }));
         return command;
@@ -65,7 +67,8 @@ internal static class InviteCommands
         var id = new Argument<long>("ID") { Description = "As 'kosha invite list' shows it." };
         var command = new Command("revoke", "Take an invite back.") { id };
         command.SetAction((parsed, _) => line.RunAsync("kosha invite revoke", (installation, ct) =>
-            new InviteTable(installation.Database).RevokeAsync(parsed.GetValue(id), ct)));
+            new InviteTable(installation.Database).RevokeAsync(
+                parsed.GetValue(id), AuditCommands.By(AuditActions.InviteRevoke), ct)));
         return command;
     }
 }

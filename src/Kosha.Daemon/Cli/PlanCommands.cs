@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 
 namespace Kosha.Daemon.Cli;
 
@@ -51,7 +52,8 @@ internal static class PlanCommands
         var name = Name();
         var (command, read) = WithLimits(new("add", "Make a plan. What is not given is unlimited.") { name });
         command.SetAction((parsed, _) => line.RunAsync("kosha plan add", (installation, ct) =>
-            new PlanTable(installation.Database).AddAsync(parsed.GetRequiredValue(name), read(parsed), ct)));
+            new PlanTable(installation.Database).AddAsync(
+                parsed.GetRequiredValue(name), read(parsed), AuditCommands.By(AuditActions.PlanAdd), ct)));
         return command;
     }
 
@@ -63,7 +65,8 @@ internal static class PlanCommands
         command.SetAction((parsed, _) => line.RunAsync("kosha plan set", async (installation, ct) =>
         {
             var plans = new PlanTable(installation.Database);
-            await plans.SetAsync((await plans.GetAsync(parsed.GetRequiredValue(name), ct)).Id, read(parsed), ct);
+            await plans.SetAsync((await plans.GetAsync(parsed.GetRequiredValue(name), ct)).Id, read(parsed),
+                AuditCommands.By(AuditActions.PlanChange), ct);
         }));
         return command;
     }
@@ -76,7 +79,8 @@ internal static class PlanCommands
         command.SetAction((parsed, _) => line.RunAsync("kosha plan delete", async (installation, ct) =>
         {
             var plans = new PlanTable(installation.Database);
-            await plans.DeleteAsync((await plans.GetAsync(parsed.GetRequiredValue(name), ct)).Id, ct);
+            await plans.DeleteAsync((await plans.GetAsync(parsed.GetRequiredValue(name), ct)).Id,
+                AuditCommands.By(AuditActions.PlanDelete), ct);
         }));
         return command;
     }

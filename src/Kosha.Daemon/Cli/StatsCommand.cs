@@ -31,6 +31,7 @@ internal static class StatsCommand
             ("files, trash included", $"{found.Files:N0}"),
             ("folders, trash included", $"{found.Folders:N0}"),
             ("things in the trash", $"{found.Trash:N0}"),
+            ("bytes in the trash", $"{found.TrashBytes:N0}"),
             ("versions of files", $"{found.Versions:N0}"),
             ("bytes of versions", $"{found.VersionBytes:N0}"),
             ("bytes of files, trash and versions", $"{found.LogicalBytes:N0}"),

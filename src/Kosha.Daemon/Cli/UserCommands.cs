@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Kosha.Daemon.Auth;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 
 namespace Kosha.Daemon.Cli;
 
@@ -49,6 +50,7 @@ internal static class UserCommands
                 Email = parsed.GetValue(email),
                 IsAdmin = parsed.GetValue(admin),
                 Plan = parsed.GetRequiredValue(plan),
+                Told = AuditCommands.By(AuditActions.UserAdd),
             }, ct)));
         return command;
     }
@@ -118,7 +120,11 @@ internal static class UserCommands
         command.SetAction((parsed, _) => line.RunAsync("kosha user role", async (installation, ct) =>
             await installation.Users.ChangeAsync(
                 await installation.Users.IdAsync(parsed.GetRequiredValue(name), ct),
-                new UserChanges { IsAdmin = parsed.GetRequiredValue(role) == "admin" }, ct)));
+                new UserChanges
+                {
+                    IsAdmin = parsed.GetRequiredValue(role) == "admin",
+                    Told = AuditCommands.By(AuditActions.UserChange),
+                }, ct)));
         return command;
     }
 
@@ -149,7 +155,8 @@ internal static class UserCommands
                 {
                     if (!isMeant)
                         throw new OperatorException("Nothing was deleted.");
-                    await installation.Users.BeginDeletionAsync(await installation.Users.IdAsync(username, ct), ct);
+                    await installation.Users.BeginDeletionAsync(await installation.Users.IdAsync(username, ct),
+                        AuditCommands.By(AuditActions.UserDelete), ct);
                     await Console.Out.WriteLineAsync($"'{username}' can sign in no more. The job 'delete-accounts' "
                         + "removes the files; 'kosha job run delete-accounts' does it now.");
                 });

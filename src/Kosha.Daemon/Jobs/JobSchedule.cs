@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Kosha.Storage;
+using Kosha.Storage.Upkeep;
 using Quartz;
 
 namespace Kosha.Daemon.Jobs;
@@ -11,22 +12,30 @@ internal sealed record JobTimes(string Cron, bool Enabled);
 
 /// <summary>
 /// The schedules, kept in Postgres and shared by all daemons: of several daemons one runs a job. What was missed while
-/// none ran is made up for once.
+/// none ran is made up for once, and so is a run whose process died.
 /// </summary>
 internal sealed partial class JobSchedule(
-    ISchedulerFactory schedulers, KoshaOptions options, ILogger<JobSchedule> logger) : BackgroundService
+    ISchedulerFactory schedulers, JobRunTable runs, JobPauseTable pauses, JobStarts starts, KoshaOptions options,
+    ILogger<JobSchedule> logger) : BackgroundService
 {
     /// <summary>Kosha's tables of Quartz; it makes them itself.</summary>
     private const string TablePrefix = "qrtz_";
 
     private static readonly TimeSpan Checkin = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LookForDead = TimeSpan.FromSeconds(20);
 
     /// <summary>Adds the scheduler and what it runs. It starts once the application listens.</summary>
     public static void Add(IServiceCollection services, Database database)
     {
         services.AddSingleton<DbDataSource>(database.Source);
         services.AddSingleton<JobRuns>();
+        services.AddSingleton<JobRunTable>();
+        services.AddSingleton<JobPauseTable>();
+        services.AddSingleton<ScheduleTable>();
+        services.AddSingleton<DailyTotals>();
+        services.AddSingleton<JobStarts>();
+        services.AddHostedService(provider => provider.GetRequiredService<JobStarts>());
         services.AddQuartz(quartz =>
         {
             quartz.ConfigureScheduler(scheduler =>
@@ -55,8 +64,40 @@ internal sealed partial class JobSchedule(
         services.AddHostedService<JobSchedule>();
     }
 
-    /// <summary>Until it has gone through: a database that is away just now must not end the daemon.</summary>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await ScheduleAllAsync(stoppingToken);
+        using var looks = new PeriodicTimer(LookForDead);
+        while (await looks.WaitForNextTickAsync(stoppingToken))
+            await FollowAsync(stoppingToken);
+    }
+
+    /// <summary>
+    /// What a daemon left undone when it died is done now, and not at the next firing, which may be days away. Which
+    /// daemon does it is decided where the run starts.
+    /// </summary>
+    private async Task FollowAsync(CancellationToken ct)
+    {
+        try
+        {
+            var died = await runs.DiedAsync(ct);
+            if (died.Count == 0)
+                return;
+            var paused = (await pauses.ListAsync(ct)).Select(pause => pause.Job).ToHashSet();
+            foreach (var job in died.Select(Job.Find).OfType<Job>())
+            {
+                if (options.Jobs[job.Name].Enabled && !paused.Contains(job.Name))
+                    await starts.TryAsync(job, ct);
+            }
+        }
+        catch (StorageException)
+        {
+            // The database is away; the next look finds the same.
+        }
+    }
+
+    /// <summary>Until it has gone through: a database that is away just now must not end the daemon.</summary>
+    private async Task ScheduleAllAsync(CancellationToken stoppingToken)
     {
         for (var isScheduled = false; !isScheduled;)
         {
@@ -118,11 +159,13 @@ internal sealed partial class JobSchedule(
             // Quartz itself tells them only when the last request has ended.
             using var stopping = CancellationTokenSource.CreateLinkedTokenSource(
                 cancellationToken, lifetime.ApplicationStopping);
-            if (Job.All.FirstOrDefault(job => job.Name == context.JobDetail.Key.Name) is not { } known)
-                return;
+            var firedAt = (context.ScheduledFireTimeUtc ?? context.FireTimeUtc).UtcDateTime;
             try
             {
-                await runs.RunAsync(known, stopping.Token);
+                // Null: it is paused, or somebody runs it by hand just now.
+                if (Job.Find(context.JobDetail.Key.Name) is { } known
+                    && await runs.StartAsync(known, firedAt, stopping.Token) is { } id)
+                    await runs.FinishAsync(known, id, stopping.Token);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {

@@ -42,6 +42,7 @@ internal static class WebHost
         app.UseMiddleware<FailedRequests>();
         app.UseSecurityHeaders();
         app.UseCrossOrigin(options.HttpCorsOrigins, options.PublicUrl);
+        app.UseMiddleware<Shedding>(options.Limits);
         app.UseMiddleware<ApiErrors>();
         app.UseRouting();
         app.UseMiddleware<SessionAuthentication>();
@@ -100,7 +101,9 @@ internal static class WebHost
         services.AddSingleton<SecondFactor>();
         services.AddSingleton<SessionTable>();
         services.AddSingleton<SignInFailures>();
+        services.AddSingleton<CountedLimits>();
         services.AddSingleton<AuditTable>();
+        services.AddSingleton<AuditTrail>();
         services.AddSingleton<CredentialCache>();
         services.AddSingleton<RefusedCredentials>();
         services.AddSingleton<SignIn>();

@@ -37,6 +37,9 @@ public sealed class AccountDeletion(Database database, IBlobStore store)
     private readonly UserTable users = new(database);
     private readonly UploadTable uploads = new(database);
 
+    /// <summary>How far it has come.</summary>
+    public WorkProgress Progress { get; init; } = new();
+
     /// <param name="slack">See <see cref="UploadExpiry.DefaultSlack"/>.</param>
     /// <param name="ct">Ends it.</param>
     /// <exception cref="StorageException">AlreadyExists (another run, or a purge or an expiry), Unavailable.
@@ -50,9 +53,9 @@ public sealed class AccountDeletion(Database database, IBlobStore store)
         if (marked == 0)
             return new(0, 0, 0, new());
         // 2. Purge.
-        var purged = await new TrashPurge(database, tree).RunAsync(ct);
+        var purged = await new TrashPurge(database, tree) { Progress = Progress }.RunAsync(ct);
         // 3. Staged bytes.
-        var expired = await new UploadExpiry(database, store).RunAsync(slack, ct);
+        var expired = await new UploadExpiry(database, store) { Progress = Progress }.RunAsync(slack, ct);
         // 4. Rows.
         var deleted = 0L;
         await ForEachAsync(lease, failed, async id => deleted += await users.RemoveAsync(id, ct) ? 1 : 0, ct);

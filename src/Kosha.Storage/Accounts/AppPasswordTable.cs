@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Dapper;
+using Kosha.Storage.Audit;
 using Kosha.Storage.Tree;
 using Npgsql;
 
@@ -85,7 +86,8 @@ public sealed class AppPasswordTable(Database database)
         {
             var userId = await transaction.Connection!.ExecuteScalarAsync<long?>(
                 new(SqlLockUser, new { name = user }, transaction, cancellationToken: ct)) ?? throw NoUser(user);
-            return await AddAsync(transaction, userId, wish, ct);
+            return await AddAsync(
+                transaction, new(AuditActions.AppPasswordAdd) { IsCommand = true }, userId, wish, ct);
         }, ct);
     }
 
@@ -100,7 +102,7 @@ public sealed class AppPasswordTable(Database database)
         {
             var userId = await transaction.Connection!.ExecuteScalarAsync<long?>(
                 new(SqlLockCaller, caller, transaction, cancellationToken: ct)) ?? throw Caller.Revoked();
-            return await AddAsync(transaction, userId, wish, ct);
+            return await AddAsync(transaction, new(AuditActions.AppPasswordAdd, caller), userId, wish, ct);
         }, ct);
     }
 
@@ -112,7 +114,7 @@ public sealed class AppPasswordTable(Database database)
     }
 
     private static async Task<long> AddAsync(
-        NpgsqlTransaction transaction, long userId, NewAppPassword wish, CancellationToken ct)
+        NpgsqlTransaction transaction, AuditEntry told, long userId, NewAppPassword wish, CancellationToken ct)
     {
         var connection = transaction.Connection!;
         if (await connection.ExecuteScalarAsync<long>(
@@ -124,8 +126,10 @@ public sealed class AppPasswordTable(Database database)
         {
             userId, wish.Label, wish.SecretHash, redirect = wish.Redirect?.ToName(), wish.IsReadOnly, folderId,
         };
-        return await connection.ExecuteScalarAsync<long?>(
+        var id = await connection.ExecuteScalarAsync<long?>(
             new(SqlAdd, parameters, transaction, cancellationToken: ct)) ?? throw Taken(wish.Label);
+        await AuditTable.AddAsync(transaction, told, userId, wish.Label, ct);
+        return id;
     }
 
     private static async Task<long?> FindFolderAsync(
@@ -197,9 +201,10 @@ public sealed class AppPasswordTable(Database database)
     /// </summary>
     /// <exception cref="StorageException"><see cref="StorageFault.NotFound"/></exception>
     public Task RevokeAsync(string user, string idOrLabel, CancellationToken ct) =>
-        database.WriteAsync(transaction => RevokeAsync(transaction, UserTable.Normalize(user), idOrLabel), ct);
+        database.WriteAsync(transaction => RevokeAsync(transaction, UserTable.Normalize(user), idOrLabel, ct), ct);
 
-    private static async Task RevokeAsync(NpgsqlTransaction transaction, string user, string idOrLabel)
+    private static async Task RevokeAsync(
+        NpgsqlTransaction transaction, string user, string idOrLabel, CancellationToken ct)
     {
         var connection = transaction.Connection!;
         var userId = await connection.ExecuteScalarAsync<long?>(
@@ -211,10 +216,13 @@ public sealed class AppPasswordTable(Database database)
             removed = await connection.ExecuteAsync(SqlRevokeByLabel, new { userId, label = idOrLabel }, transaction);
         if (removed == 0)
             throw new StorageException(StorageFault.NotFound, $"'{user}' has no app password '{idOrLabel}'.");
+        await AuditTable.AddAsync(
+            transaction, new(AuditActions.AppPasswordRevoke) { IsCommand = true }, userId, idOrLabel, ct);
     }
 
     private const string SqlRevokeOwn = $"""
         delete from app_passwords a using users u where a.user_id = u.id and a.id = @id and {Caller.Holds}
+        returning a.label
         """;
 
     /// <summary>Ends one of the caller's, and the locks that were taken with it.</summary>
@@ -222,11 +230,14 @@ public sealed class AppPasswordTable(Database database)
     public Task RevokeAsync(Caller caller, long id, CancellationToken ct) => database.WriteAsync(async transaction =>
     {
         var connection = transaction.Connection!;
-        if (await connection.ExecuteAsync(
-            new(SqlRevokeOwn, caller.With(new { id }), transaction, cancellationToken: ct)) > 0)
-            return;
-        await RequireAsync(connection, caller, ct);
-        throw new StorageException(StorageFault.NotFound, "There is no such app password.");
+        if (await connection.ExecuteScalarAsync<string?>(
+            new(SqlRevokeOwn, caller.With(new { id }), transaction, cancellationToken: ct)) is not { } label)
+        {
+            await RequireAsync(connection, caller, ct);
+            throw new StorageException(StorageFault.NotFound, "There is no such app password.");
+        }
+        await AuditTable.AddAsync(
+            transaction, new(AuditActions.AppPasswordRevoke, caller) { Subject = label }, ct);
     }, ct);
 
     private const string SqlFind = $"""

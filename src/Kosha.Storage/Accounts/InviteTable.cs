@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Dapper;
+using Kosha.Storage.Audit;
 using Npgsql;
 
 namespace Kosha.Storage.Accounts;
@@ -51,7 +52,18 @@ public sealed class InviteTable(Database database)
     /// <param name="ct">Ends it.</param>
     /// <returns>The invite's id.</returns>
     /// <exception cref="StorageException">InvalidValue, LimitReached.</exception>
-    public Task<long> AddAsync(byte[] secretHash, string note, string plan, int days, CancellationToken ct)
+    public Task<long> AddAsync(byte[] secretHash, string note, string plan, int days, CancellationToken ct) =>
+        AddAsync(secretHash, note, plan, days, told: null, ct);
+
+    /// <param name="secretHash">SHA-256 of at least 100 random bits.</param>
+    /// <param name="note">For whom.</param>
+    /// <param name="plan">The name of the plan that the new user gets.</param>
+    /// <param name="days">How long it is good, 1 to <see cref="MaxDays"/>.</param>
+    /// <param name="told">What the audit log is told of it; null: nothing.</param>
+    /// <param name="ct">Ends it.</param>
+    /// <inheritdoc cref="AddAsync(byte[], string, string, int, CancellationToken)"/>
+    public Task<long> AddAsync(
+        byte[] secretHash, string note, string plan, int days, AuditEntry? told, CancellationToken ct)
     {
         if (note.EnumerateRunes().Count() > MaxNoteLength || note.Any(char.IsControl))
             throw Invalid($"The note of an invite has at most {MaxNoteLength} letters and no control character.");
@@ -64,7 +76,10 @@ public sealed class InviteTable(Database database)
             await connection.ExecuteAsync(new(SqlForgetOld, transaction: transaction, cancellationToken: ct));
             if (await connection.ExecuteScalarAsync<long?>(
                 new(SqlAdd, parameters, transaction, cancellationToken: ct)) is { } id)
+            {
+                await AuditTable.AddAsync(transaction, told, userId: null, note, ct);
                 return id;
+            }
             throw await connection.ExecuteScalarAsync<bool>(
                 new(SqlPlanExists, parameters, transaction, cancellationToken: ct))
                 ? new StorageException(StorageFault.LimitReached, $"{MaxOpen} invites are open. Revoke some.")
@@ -84,16 +99,23 @@ public sealed class InviteTable(Database database)
         database.ReadAsync<IReadOnlyList<InviteRow>>(async connection =>
             (await connection.QueryAsync<InviteRow>(new(SqlList, cancellationToken: ct))).AsList(), ct);
 
-    private const string SqlRevoke = "delete from invites where id = @id";
+    private const string SqlRevoke = "delete from invites where id = @id returning note";
 
     /// <summary>Fault: NotFound, also of one that was used or is over.</summary>
-    public async Task RevokeAsync(long id, CancellationToken ct)
-    {
-        var removed = await database.WriteAsync(transaction => transaction.Connection!.ExecuteAsync(
-            new(SqlRevoke, new { id }, transaction, cancellationToken: ct)), ct);
-        if (removed == 0)
-            throw new StorageException(StorageFault.NotFound, "There is no such invite.");
-    }
+    public Task RevokeAsync(long id, CancellationToken ct) => RevokeAsync(id, told: null, ct);
+
+    /// <inheritdoc cref="RevokeAsync(long, CancellationToken)"/>
+    /// <param name="id">The invite.</param>
+    /// <param name="told">What the audit log is told of it; null: nothing.</param>
+    /// <param name="ct">Ends it.</param>
+    public Task RevokeAsync(long id, AuditEntry? told, CancellationToken ct) =>
+        database.WriteAsync(async transaction =>
+        {
+            var note = await transaction.Connection!.ExecuteScalarAsync<string?>(
+                new(SqlRevoke, new { id }, transaction, cancellationToken: ct))
+                ?? throw new StorageException(StorageFault.NotFound, "There is no such invite.");
+            await AuditTable.AddAsync(transaction, told, userId: null, note, ct);
+        }, ct);
 
     private const string SqlIsGood = """
         select exists (select from invites where secret_hash = @secretHash and expires_at > now())

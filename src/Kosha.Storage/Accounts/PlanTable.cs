@@ -1,6 +1,8 @@
 using System.Data;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Dapper;
+using Kosha.Storage.Audit;
 using Npgsql;
 
 namespace Kosha.Storage.Accounts;
@@ -116,7 +118,17 @@ public sealed class PlanTable(Database database)
     /// Makes a plan. What is not said is unlimited, but trash and versions are kept for 30 days. Faults: AlreadyExists,
     /// InvalidValue.
     /// </summary>
-    public Task<PlanRow> AddAsync(string name, IReadOnlyDictionary<PlanLimit, long?> limits, CancellationToken ct)
+    public Task<PlanRow> AddAsync(
+        string name, IReadOnlyDictionary<PlanLimit, long?> limits, CancellationToken ct) =>
+        AddAsync(name, limits, told: null, ct);
+
+    /// <param name="name">Of the plan.</param>
+    /// <param name="limits">What it limits.</param>
+    /// <param name="told">What the audit log is told of it; null: nothing.</param>
+    /// <param name="ct">Ends it.</param>
+    /// <inheritdoc cref="AddAsync(string, IReadOnlyDictionary{PlanLimit, long?}, CancellationToken)"/>
+    public Task<PlanRow> AddAsync(
+        string name, IReadOnlyDictionary<PlanLimit, long?> limits, AuditEntry? told, CancellationToken ct)
     {
         CheckName(name);
         var all = new Dictionary<PlanLimit, long?>(limits);
@@ -125,9 +137,13 @@ public sealed class PlanTable(Database database)
         var parameters = Parameters(all);
         parameters.Add("name", name);
         return database.WriteAsync(async transaction =>
-            await transaction.Connection!.QuerySingleOrDefaultAsync<PlanRow>(
+        {
+            var made = await transaction.Connection!.QuerySingleOrDefaultAsync<PlanRow>(
                 new(SqlAdd, parameters, transaction, cancellationToken: ct))
-            ?? throw new StorageException(StorageFault.AlreadyExists, $"There is a plan '{name}' already."), ct);
+                ?? throw new StorageException(StorageFault.AlreadyExists, $"There is a plan '{name}' already.");
+            await AuditTable.AddAsync(transaction, told, userId: null, name, ct);
+            return made;
+        }, ct);
     }
 
     private const string SqlSet = $"""
@@ -144,32 +160,59 @@ public sealed class PlanTable(Database database)
         """;
 
     /// <summary>Changes some limits; those that are not named stay. Faults: NotFound, InvalidValue.</summary>
-    public Task<PlanRow> SetAsync(long id, IReadOnlyDictionary<PlanLimit, long?> changes, CancellationToken ct)
+    public Task<PlanRow> SetAsync(
+        long id, IReadOnlyDictionary<PlanLimit, long?> changes, CancellationToken ct) =>
+        SetAsync(id, changes, told: null, ct);
+
+    /// <param name="id">Of the plan.</param>
+    /// <param name="changes">The limits that change.</param>
+    /// <param name="told">What the audit log is told of it; null: nothing.</param>
+    /// <param name="ct">Ends it.</param>
+    /// <inheritdoc cref="SetAsync(long, IReadOnlyDictionary{PlanLimit, long?}, CancellationToken)"/>
+    public Task<PlanRow> SetAsync(
+        long id, IReadOnlyDictionary<PlanLimit, long?> changes, AuditEntry? told, CancellationToken ct)
     {
         var parameters = Parameters(changes);
         parameters.AddDynamicParams(new { id, changed = changes.Keys.Select(limit => limit.ToString()).ToArray() });
         return database.WriteAsync(async transaction =>
-            await transaction.Connection!.QuerySingleOrDefaultAsync<PlanRow>(
-                new(SqlSet, parameters, transaction, cancellationToken: ct)) ?? throw Missing(), ct);
+        {
+            var plan = await transaction.Connection!.QuerySingleOrDefaultAsync<PlanRow>(
+                new(SqlSet, parameters, transaction, cancellationToken: ct)) ?? throw Missing();
+            await AuditTable.AddAsync(transaction, told is null ? null : told with { Detail = Say(changes) },
+                userId: null, plan.Name, ct);
+            return plan;
+        }, ct);
     }
 
+    private static string Say(IReadOnlyDictionary<PlanLimit, long?> changes) => string.Join(", ", changes.Select(
+        change => string.Create(CultureInfo.InvariantCulture, $"{change.Key} {change.Value}").TrimEnd()));
+
     private const string SqlDelete = """
-        delete from plans p where p.id = @id and p.name <> @Default returning true;
+        delete from plans p where p.id = @id and p.name <> @Default returning p.name;
         """;
 
     private const string SqlName = "select name from plans where id = @id";
 
     /// <summary>Removes a plan that nobody has. Faults: NotFound; InUse, also for the plan of new users.</summary>
-    public async Task DeleteAsync(long id, CancellationToken ct)
+    public Task DeleteAsync(long id, CancellationToken ct) => DeleteAsync(id, told: null, ct);
+
+    /// <param name="id">Of the plan.</param>
+    /// <param name="told">What the audit log is told of it; null: nothing.</param>
+    /// <param name="ct">Ends it.</param>
+    /// <inheritdoc cref="DeleteAsync(long, CancellationToken)"/>
+    public async Task DeleteAsync(long id, AuditEntry? told, CancellationToken ct)
     {
         try
         {
             await database.WriteAsync(async transaction =>
             {
                 var connection = transaction.Connection!;
-                if (await connection.ExecuteScalarAsync<bool>(
-                    new(SqlDelete, new { id, Default }, transaction, cancellationToken: ct)))
+                if (await connection.ExecuteScalarAsync<string?>(
+                    new(SqlDelete, new { id, Default }, transaction, cancellationToken: ct)) is { } gone)
+                {
+                    await AuditTable.AddAsync(transaction, told, userId: null, gone, ct);
                     return;
+                }
                 var name = await connection.ExecuteScalarAsync<string?>(
                     new(SqlName, new { id }, transaction, cancellationToken: ct));
                 throw name is null ? Missing() : new StorageException(

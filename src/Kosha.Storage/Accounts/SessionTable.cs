@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Dapper;
+using Kosha.Storage.Audit;
 using Npgsql;
 
 namespace Kosha.Storage.Accounts;
@@ -79,7 +81,9 @@ public sealed class SessionTable(Database database)
             await connection.ExecuteAsync(new(SqlMakeRoom, parameters, transaction, cancellationToken: ct));
             var id = await connection.ExecuteScalarAsync<long?>(
                 new(SqlAdd, parameters, transaction, cancellationToken: ct)) ?? throw Caller.Revoked();
-            return caller with { SessionId = id };
+            var signedIn = caller with { SessionId = id };
+            await AuditTable.AddAsync(transaction, new(AuditActions.SignIn, signedIn), ct);
+            return signedIn;
         }, ct);
     }
 
@@ -108,8 +112,11 @@ public sealed class SessionTable(Database database)
             return null;
         if (found.IsNoteDue)
             await ChangeAsync(SqlNote, new { found.SessionId, RememberedLifetime, Lifetime, NoteInterval }, ct);
-        return new(found.UserId, found.CredentialStamp, SessionId: found.SessionId);
+        return CallerOf(found, address: null);
     }
+
+    private static Caller CallerOf(Found found, string? address) =>
+        new(found.UserId, found.CredentialStamp, SessionId: found.SessionId) { Address = address };
 
     private const string SqlIdentity = $"select u.username, u.email, u.is_admin from users u where {Caller.Holds}";
 
@@ -142,17 +149,28 @@ public sealed class SessionTable(Database database)
     /// <summary>Ends one of the caller's sessions. Faults: NotFound, CredentialRevoked.</summary>
     public async Task EndAsync(Caller caller, long id, CancellationToken ct)
     {
-        if (await ChangeAsync(SqlEnd, caller.With(new { id }), ct) > 0)
+        if (await EndAsync(SqlEnd, caller, caller.With(new { id }), ct) > 0)
             return;
         await IdentityAsync(caller, ct);
         throw new StorageException(StorageFault.NotFound, "There is no such session.");
     }
 
-    private const string SqlEndBySecret = "delete from sessions where secret_hash = @secretHash";
+    private const string SqlEndBySecret = """
+        delete from sessions where secret_hash = @secretHash
+        returning user_id, credential_stamp, id as session_id, false as is_note_due
+        """;
 
     /// <summary>Ends the session of whoever has this secret. One that is over already is no error.</summary>
-    public Task EndAsync(byte[] secretHash, CancellationToken ct) =>
-        ChangeAsync(SqlEndBySecret, new { secretHash }, ct);
+    /// <param name="secretHash">SHA-256 of the secret.</param>
+    /// <param name="address">The client's, for the audit log.</param>
+    /// <param name="ct">Ends it.</param>
+    public Task EndAsync(byte[] secretHash, string? address, CancellationToken ct) =>
+        database.WriteAsync(async transaction =>
+        {
+            if (await transaction.Connection!.QuerySingleOrDefaultAsync<Found?>(
+                new(SqlEndBySecret, new { secretHash }, transaction, cancellationToken: ct)) is { } ended)
+                await AuditTable.AddAsync(transaction, new(AuditActions.SignOut, CallerOf(ended, address)), ct);
+        }, ct);
 
     private const string SqlEndOthers = $"""
         delete from sessions s using users u
@@ -162,9 +180,23 @@ public sealed class SessionTable(Database database)
     /// <summary>Ends all of the caller's sessions but the caller's own. Fault: CredentialRevoked.</summary>
     public async Task EndOthersAsync(Caller caller, CancellationToken ct)
     {
-        if (await ChangeAsync(SqlEndOthers, caller, ct) == 0)
+        if (await EndAsync(SqlEndOthers, caller, caller, ct) == 0)
             await IdentityAsync(caller, ct);
     }
+
+    /// <summary>Tells how many other sessions the caller has ended.</summary>
+    private Task<int> EndAsync(string sql, Caller caller, object parameters, CancellationToken ct) =>
+        database.WriteAsync(async transaction =>
+        {
+            var ended = await transaction.Connection!.ExecuteAsync(
+                new(sql, parameters, transaction, cancellationToken: ct));
+            if (ended > 0)
+                await AuditTable.AddAsync(transaction, new(AuditActions.SessionsEnd, caller)
+                {
+                    Detail = string.Create(CultureInfo.InvariantCulture, $"{ended}"),
+                }, ct);
+            return ended;
+        }, ct);
 
     private const string SqlKeep = """
         update sessions set credential_stamp = @stamp where id = @SessionId and user_id = @UserId

@@ -3,8 +3,9 @@ using Dapper;
 namespace Kosha.Storage.Accounts;
 
 /// <summary>
-/// The table <c>sign_in_failures</c>: how often a sign-in failed, by subject (a user at an address, or an address), in
-/// windows that begin with the first failure. Counted here, the limit holds across daemons and restarts.
+/// The table <c>sign_in_failures</c>: how often a sign-in failed, or anything else was tried that has a limit, by
+/// subject (a user at an address, or an address), in windows that begin with the first. Counted here, the limit holds
+/// across daemons and restarts.
 /// </summary>
 public sealed class SignInFailures(Database database)
 {
@@ -71,8 +72,8 @@ public sealed class SignInFailures(Database database)
     /// <param name="subject">Whose attempts.</param>
     /// <param name="limit">How many.</param>
     /// <param name="period">
-    /// In which time, from the first on; at least <see cref="Window"/>. A longer one is kept as a window that begins as
-    /// much later.
+    /// In which time, from the first on. Another one than <see cref="Window"/> is kept as a window that begins as much
+    /// later or earlier.
     /// </param>
     /// <param name="ct">Ends it.</param>
     public Task<TimeSpan?> CountAttemptAsync(string subject, int limit, TimeSpan period, CancellationToken ct) =>

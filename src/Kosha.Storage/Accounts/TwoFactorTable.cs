@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Dapper;
+using Kosha.Storage.Audit;
 using Npgsql;
 
 namespace Kosha.Storage.Accounts;
@@ -92,6 +93,7 @@ public sealed class TwoFactorTable(Database database)
                 throw NotBegun();
             await connection.ExecuteAsync(new(SqlForgetCodes, parameters, transaction, cancellationToken: ct));
             await connection.ExecuteAsync(new(SqlAddCodes, parameters, transaction, cancellationToken: ct));
+            await AuditTable.AddAsync(transaction, new(AuditActions.TwoFactorOn, caller), ct);
             await UserTable.RenewStampAsync(transaction, caller, ct);
         }, ct);
 
@@ -107,6 +109,7 @@ public sealed class TwoFactorTable(Database database)
                 throw NotBegun();
             await connection.ExecuteAsync(new(SqlForgetCodes, parameters, transaction, cancellationToken: ct));
             await connection.ExecuteAsync(new(SqlAddCodes, parameters, transaction, cancellationToken: ct));
+            await AuditTable.AddAsync(transaction, new(AuditActions.RecoveryCodes, caller), ct);
         }, ct);
 
     private const string SqlLock = $"""
@@ -154,6 +157,7 @@ public sealed class TwoFactorTable(Database database)
         if (await transaction.Connection!.ExecuteAsync(
             new(SqlEnd, caller, transaction, cancellationToken: ct)) == 0)
             throw NotBegun();
+        await AuditTable.AddAsync(transaction, new(AuditActions.TwoFactorOff, caller), ct);
         await UserTable.RenewStampAsync(transaction, caller, ct);
     }, ct);
 
@@ -172,6 +176,8 @@ public sealed class TwoFactorTable(Database database)
             new(SqlEndNamed, parameters, transaction, cancellationToken: ct)) is not { } userId)
             return false;
         await UserTable.EndCredentialsAsync(transaction, userId, ct);
+        await AuditTable.AddAsync(
+            transaction, new(AuditActions.TwoFactorOff) { IsCommand = true, UserId = userId, Subject = name }, ct);
         return true;
     }, ct);
 

@@ -156,21 +156,50 @@ public sealed class UsageTable(Database database)
         database.WriteAsync(async transaction => (await transaction.Connection!.QueryAsync<string>(
             new(SqlAddMissing, transaction: transaction, cancellationToken: ct))).AsList(), ct);
 
-    private const string SqlUsers = "select user_id from usage order by user_id";
+    private const string SqlUsers = """
+        select user_id from usage where user_id > @after order by user_id limit @limit
+        """;
 
-    internal Task<List<long>> UsersAsync(CancellationToken ct) => database.ReadAsync(async connection =>
-        (await connection.QueryAsync<long>(new(SqlUsers, cancellationToken: ct))).AsList(), ct);
+    /// <summary>Users with a row, a page by id.</summary>
+    internal Task<List<long>> UsersAsync(long after, int limit, CancellationToken ct) =>
+        database.ReadAsync(async connection => (await connection.QueryAsync<long>(
+            new(SqlUsers, new { after, limit }, cancellationToken: ct))).AsList(), ct);
 
-    private const string SqlCorrect = """
-        update usage g set bytes = s.bytes + v.bytes, nodes = s.nodes, reserved_bytes = r.bytes
-        from (
-            select coalesce(sum(size), 0) as bytes, count(*) as nodes from file_nodes
-            where user_id = @userId and (parent_id is not null or trashed_at is not null)) s,
-            (select coalesce(sum(size), 0) as bytes from versions where user_id = @userId) v,
-            (select coalesce(sum(reserved_bytes), 0) as bytes from uploads where user_id = @userId) r
-        where g.user_id = @userId
-          and (g.bytes, g.nodes, g.reserved_bytes) is distinct from (s.bytes + v.bytes, s.nodes, r.bytes)
-        returning format('the usage of user %s is the sum again: %s bytes in %s nodes', g.user_id, g.bytes, g.nodes)
+    /// <summary>
+    /// What a user of <c>usage</c> g has really, in one statement, so that usage and sums are of one moment.
+    /// </summary>
+    private const string Sums = """
+        (select coalesce(sum(n.size), 0)::bigint as bytes, count(*) as nodes from file_nodes n
+            where n.user_id = g.user_id and (n.parent_id is not null or n.trashed_at is not null)) s
+        cross join lateral (
+            select coalesce(sum(o.size), 0)::bigint as bytes from versions o where o.user_id = g.user_id) v
+        cross join lateral (
+            select coalesce(sum(p.reserved_bytes), 0)::bigint as bytes from uploads p where p.user_id = g.user_id) r
+        """;
+
+    private const string Differs =
+        "(g.bytes, g.nodes, g.reserved_bytes) is distinct from (s.bytes + v.bytes, s.nodes, r.bytes)";
+
+    /// <summary>A line for each user whose usage is not the sum. For all of them it reads whole tables.</summary>
+    internal const string SqlDifferent = $"""
+        select format('user %s (%s): accounted %s bytes in %s nodes and %s reserved, really %s in %s and %s',
+            g.user_id, u.username, g.bytes, g.nodes, g.reserved_bytes, s.bytes + v.bytes, s.nodes, r.bytes)
+        from usage g join users u on u.id = g.user_id cross join lateral {Sums}
+        where {Differs}
+        """;
+
+    /// <summary>
+    /// What is wrong with a user's usage, in words; null: nothing. Exact while the user writes, and nobody waits for it.
+    /// </summary>
+    internal Task<string?> DifferenceAsync(long userId, CancellationToken ct) =>
+        database.ReadAsync(connection => connection.ExecuteScalarAsync<string?>(new(
+            $"{SqlDifferent} and g.user_id = @userId", new { userId }, commandTimeout: 0, cancellationToken: ct)), ct);
+
+    private const string SqlCorrect = $"""
+        update usage a set bytes = s.bytes + v.bytes, nodes = s.nodes, reserved_bytes = r.bytes
+        from usage g cross join lateral {Sums}
+        where a.user_id = g.user_id and g.user_id = @userId and {Differs}
+        returning format('the usage of user %s is the sum again: %s bytes in %s nodes', a.user_id, a.bytes, a.nodes)
         """;
 
     /// <summary>

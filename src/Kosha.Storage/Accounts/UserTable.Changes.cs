@@ -1,4 +1,5 @@
 using Dapper;
+using Kosha.Storage.Audit;
 using Npgsql;
 
 namespace Kosha.Storage.Accounts;
@@ -16,6 +17,18 @@ public sealed record UserChanges
 
     /// <summary>Never the password itself.</summary>
     public string? PasswordHash { get; init; }
+
+    /// <summary>What the audit log is told of it; null: nothing.</summary>
+    public AuditEntry? Told { get; init; }
+
+    /// <summary>In words, without a secret.</summary>
+    internal string Say() => string.Join(", ", new[]
+    {
+        Plan is null ? null : $"plan {Plan}",
+        IsAdmin switch { true => "administrator", false => "no administrator", _ => null },
+        IsDisabled switch { true => "disabled", false => "enabled", _ => null },
+        PasswordHash is null ? null : "new password",
+    }.OfType<string>());
 }
 
 /// <summary>
@@ -25,7 +38,7 @@ public sealed record UserChanges
 public sealed partial class UserTable
 {
     private const string SqlLock = """
-        select id from users where id = @id and deleting_at is null for update
+        select username from users where id = @id and deleting_at is null for update
         """;
 
     /// <summary>Locked in order, so that of two who go at once one finds the other gone.</summary>
@@ -54,7 +67,8 @@ public sealed partial class UserTable
         database.WriteAsync(async transaction =>
         {
             var connection = transaction.Connection!;
-            await LockAsync(transaction, id, isLast: changes is { IsAdmin: false } or { IsDisabled: true }, ct);
+            var username = await LockAsync(
+                transaction, id, isLast: changes is { IsAdmin: false } or { IsDisabled: true }, ct);
             long? planId = null;
             if (changes.Plan is not null)
                 planId = await connection.ExecuteScalarAsync<long?>(
@@ -62,13 +76,17 @@ public sealed partial class UserTable
                     ?? throw NoPlan(changes.Plan);
             var parameters = new { id, planId, changes.IsAdmin, changes.IsDisabled, changes.PasswordHash };
             await connection.ExecuteAsync(new(SqlChange, parameters, transaction, cancellationToken: ct));
+            var told = changes.Told is null ? null : changes.Told with { Detail = changes.Say() };
+            await AuditTable.AddAsync(transaction, told, id, username, ct);
         }, ct);
 
     /// <param name="transaction">Runs.</param>
     /// <param name="id">The user.</param>
     /// <param name="isLast">The change would take an administrator away.</param>
     /// <param name="ct">Ends it.</param>
-    private static async Task LockAsync(NpgsqlTransaction transaction, long id, bool isLast, CancellationToken ct)
+    /// <returns>The username.</returns>
+    private static async Task<string> LockAsync(
+        NpgsqlTransaction transaction, long id, bool isLast, CancellationToken ct)
     {
         var connection = transaction.Connection!;
         if (isLast)
@@ -79,9 +97,9 @@ public sealed partial class UserTable
                 throw new StorageException(StorageFault.NotAllowed,
                     "This is the last administrator who can sign in. Make another one first.");
         }
-        if (await connection.ExecuteScalarAsync<long?>(
-            new(SqlLock, new { id }, transaction, cancellationToken: ct)) is null)
-            throw new StorageException(StorageFault.NotFound, "There is no such user.");
+        return await connection.ExecuteScalarAsync<string?>(
+            new(SqlLock, new { id }, transaction, cancellationToken: ct))
+            ?? throw new StorageException(StorageFault.NotFound, "There is no such user.");
     }
 
     /// <summary>Who is being deleted has no name any more for what is made anew.</summary>

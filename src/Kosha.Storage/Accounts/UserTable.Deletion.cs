@@ -1,6 +1,8 @@
 using Dapper;
+using Kosha.Storage.Audit;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Uploads;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Accounts;
@@ -11,21 +13,32 @@ public sealed partial class UserTable
     private const string SqlBeginDeletion = """
         update users set deleting_at = now(), disabled_at = coalesce(disabled_at, now()),
             credential_stamp = gen_random_uuid()
-        where id = @id
+        where id = @id;
+        update webhooks set disabled_at = now(), disabled_reason = 'The account is being deleted.'
+        where user_id = @id and disabled_at is null;
         """;
 
     /// <summary>
     /// Disables an account for ever; <see cref="AccountDeletion"/> removes what it has, and its name last.
     /// </summary>
     /// <exception cref="StorageException">NotFound, NotAllowed (the last administrator).</exception>
-    public Task BeginDeletionAsync(long id, CancellationToken ct) =>
-        database.WriteAsync(transaction => BeginDeletionAsync(transaction, id, ct), ct);
+    public Task BeginDeletionAsync(long id, CancellationToken ct) => BeginDeletionAsync(id, told: null, ct);
 
-    private static async Task BeginDeletionAsync(NpgsqlTransaction transaction, long id, CancellationToken ct)
+    /// <param name="id">The user.</param>
+    /// <param name="told">What the audit log is told of it; null: nothing.</param>
+    /// <param name="ct">Ends it.</param>
+    /// <inheritdoc cref="BeginDeletionAsync(long, CancellationToken)"/>
+    public Task BeginDeletionAsync(long id, AuditEntry? told, CancellationToken ct) =>
+        database.WriteAsync(transaction => BeginDeletionAsync(transaction, id, told, ct), ct);
+
+    private static async Task BeginDeletionAsync(
+        NpgsqlTransaction transaction, long id, AuditEntry? told, CancellationToken ct)
     {
-        await LockAsync(transaction, id, isLast: true, ct);
+        var username = await LockAsync(transaction, id, isLast: true, ct);
         await transaction.Connection!.ExecuteAsync(
             new(SqlBeginDeletion, new { id }, transaction, cancellationToken: ct));
+        await AuditTable.AddAsync(transaction, told, id, username, ct);
+        await TellAsync(transaction, WebhookEvents.UserDeleted, id, ct);
     }
 
     private const string SqlDeleting = """
@@ -42,6 +55,8 @@ public sealed partial class UserTable
         delete from sessions where user_id = @userId;
         delete from app_passwords where user_id = @userId;
         delete from two_factors where user_id = @userId;
+        delete from outbox where webhook_id = any(array(select id from webhooks where user_id = @userId));
+        delete from webhooks where user_id = @userId;
         delete from usage where user_id = @userId;
         delete from users where id = @userId and deleting_at is not null;
         """;

@@ -74,7 +74,7 @@ public sealed partial class UserTable
                 return;
             try
             {
-                await BeginDeletionAsync(transaction, user.Id, ct);
+                await BeginDeletionAsync(transaction, user.Id, told: null, ct);
             }
             catch (StorageException e) when (e.Fault == StorageFault.NotFound)
             {

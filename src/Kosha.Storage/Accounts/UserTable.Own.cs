@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Dapper;
+using Kosha.Storage.Audit;
 using Npgsql;
 
 namespace Kosha.Storage.Accounts;
@@ -50,6 +51,7 @@ public sealed partial class UserTable
             if (await transaction.Connection!.ExecuteAsync(new(
                 SqlSetOwnPassword, caller.With(new { passwordHash }), transaction, cancellationToken: ct)) == 0)
                 throw Caller.Revoked();
+            await AuditTable.AddAsync(transaction, new(AuditActions.PasswordChange, caller), ct);
             return await RenewStampAsync(transaction, caller, ct);
         }, ct);
 
@@ -104,6 +106,7 @@ public sealed partial class UserTable
             if (await connection.ExecuteAsync(
                 new(SqlSetEmail, parameters, transaction, cancellationToken: ct)) == 0)
                 throw Caller.Revoked();
+            await AuditTable.AddAsync(transaction, new(AuditActions.EmailChange, caller), ct);
             return await RenewStampAsync(transaction, caller, ct);
         }, ct);
     }

@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using Dapper;
+using Kosha.Storage.Audit;
 using Kosha.Storage.Tree;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Accounts;
@@ -63,6 +65,9 @@ public sealed record NewUser(string Username, string PasswordHash)
 
     /// <summary>Refused where so many accounts are younger than a day, at least 1; null: no limit.</summary>
     public int? MostPerDay { get; init; }
+
+    /// <summary>What the audit log is told of it; null: nothing.</summary>
+    public AuditEntry? Told { get; init; }
 }
 
 /// <summary>
@@ -129,7 +134,21 @@ public sealed partial class UserTable(Database database)
         var id = await connection.ExecuteScalarAsync<long>(SqlAdd, user, transaction);
         await UsageTable.StartAsync(transaction, id, ct);
         await NodeTree.CreateRootAsync(transaction, id, ct);
+        await AuditTable.AddAsync(transaction, user.Told, id, user.Username, ct);
+        await TellAsync(transaction, WebhookEvents.UserCreated, id, ct);
         return id;
+    }
+
+    private const string SqlTold = "select id, username, email, external_id from users where id = @id";
+
+    private sealed record ToldUser(long Id, string Username, string? Email, string? ExternalId);
+
+    /// <summary>Tells webhooks of a user whose row is there.</summary>
+    private static async Task TellAsync(NpgsqlTransaction transaction, string type, long id, CancellationToken ct)
+    {
+        var user = await transaction.Connection!.QuerySingleAsync<ToldUser>(
+            new(SqlTold, new { id }, transaction, cancellationToken: ct));
+        await Outbox.AddAsync(transaction, new(type, id, NodeId: null, new { user }), ct);
     }
 
     /// <summary>
@@ -216,22 +235,25 @@ public sealed partial class UserTable(Database database)
         database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<StoredPassword?>(
             new CommandDefinition(SqlPassword, new { name = Normalize(name) }, cancellationToken: ct)), ct);
 
+    /// <summary>Who changes a user by its name is a command.</summary>
+    private static readonly AuditEntry Command = new(AuditActions.UserChange) { IsCommand = true };
+
     /// <summary>The old password ends with this call.</summary>
     /// <exception cref="StorageException"><see cref="StorageFault.NotFound"/></exception>
     public async Task SetPasswordAsync(string name, string passwordHash, CancellationToken ct) =>
-        await ChangeAsync(await IdAsync(name, ct), new UserChanges { PasswordHash = passwordHash }, ct);
+        await ChangeAsync(await IdAsync(name, ct), new UserChanges { PasswordHash = passwordHash, Told = Command }, ct);
 
     /// <summary>A disabled user signs in nowhere, and what it began ends; its files stay.</summary>
     /// <exception cref="StorageException">NotFound, NotAllowed (the last administrator).</exception>
     public async Task SetEnabledAsync(string name, bool enabled, CancellationToken ct) =>
-        await ChangeAsync(await IdAsync(name, ct), new UserChanges { IsDisabled = !enabled }, ct);
+        await ChangeAsync(await IdAsync(name, ct), new UserChanges { IsDisabled = !enabled, Told = Command }, ct);
 
     /// <summary>
     /// The user's limits are those of this plan from now on. What exceeds them stays; only new writes are refused.
     /// </summary>
     /// <exception cref="StorageException">NotFound (the user), InvalidValue (there is no such plan).</exception>
     public async Task SetPlanAsync(string name, string plan, CancellationToken ct) =>
-        await ChangeAsync(await IdAsync(name, ct), new UserChanges { Plan = plan }, ct);
+        await ChangeAsync(await IdAsync(name, ct), new UserChanges { Plan = plan, Told = Command }, ct);
 
     private static StorageException NoUser(string name) =>
         new(StorageFault.NotFound, $"There is no user '{name}'.");

@@ -10,6 +10,9 @@ public static class AuditActions
 
     public const string SignOut = "sign-out";
 
+    /// <summary>Other sessions of the same user.</summary>
+    public const string SessionsEnd = "sessions-end";
+
     /// <summary>Refused without a look at it, because a limit was reached; the subject says which.</summary>
     public const string Limit = "limit";
 
@@ -78,4 +81,13 @@ public static class AuditActions
 
     /// <summary>A message of the provider, or of somebody who is not it.</summary>
     public const string IdentityRefused = "identity-refused";
+
+    // Jobs
+
+    /// <summary>By hand; what runs by its schedule stands in the history of jobs.</summary>
+    public const string JobRun = "job-run";
+
+    public const string JobPause = "job-pause";
+
+    public const string JobResume = "job-resume";
 }

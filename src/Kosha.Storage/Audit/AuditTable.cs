@@ -51,6 +51,38 @@ public sealed partial class AuditTable(Database database)
     public Task AddAsync(AuditEntry entry, CancellationToken ct) =>
         database.WriteAsync(transaction => AddAsync(transaction, entry, ct), ct);
 
+    /// <summary>The same of an act that knows who wants to have it told, if anybody does.</summary>
+    /// <param name="transaction">Does it.</param>
+    /// <param name="told">Null: nobody.</param>
+    /// <param name="userId">Whom it concerns.</param>
+    /// <param name="subject">What it concerns.</param>
+    /// <param name="ct">Ends it.</param>
+    internal static Task AddAsync(
+        NpgsqlTransaction transaction, AuditEntry? told, long? userId, string subject, CancellationToken ct) =>
+        told is null
+            ? Task.CompletedTask
+            : AddAsync(transaction, told with { UserId = userId, Subject = subject }, ct);
+
+    /// <summary>What is repeated all day, such as the sign-ins of a device, is told once in this time.</summary>
+    private static readonly TimeSpan OnceIn = TimeSpan.FromHours(1);
+
+    private const string SqlIsTold = """
+        select exists (
+            select from audit where user_id = @userId and at > now() - @OnceIn and action = @action
+                and credential = @credential and credential_id is not distinct from @credentialId
+                and address is not distinct from @address and not is_refused)
+        """;
+
+    /// <summary>Tells it, unless that was told of this credential and address within the hour.</summary>
+    public Task AddOnceAsync(AuditEntry entry, CancellationToken ct) => database.WriteAsync(async transaction =>
+    {
+        var parameters = ParametersOf(entry);
+        parameters.AddDynamicParams(new { OnceIn });
+        if (!await transaction.Connection!.ExecuteScalarAsync<bool>(
+            new(SqlIsTold, parameters, transaction, cancellationToken: ct)))
+            await AddAsync(transaction, entry, ct);
+    }, ct);
+
     private const string SqlRefuse = """
         insert into audit as a (
             user_id, username, concerned_id, credential, credential_id, address, action, node_id, subject, detail,

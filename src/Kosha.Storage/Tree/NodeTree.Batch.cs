@@ -240,8 +240,13 @@ public sealed partial class NodeTree
         {
             foreach (var source in batch.Sources)
                 RequireExclusive(batch.Hold, source.Node);
-            return await PlaceAsync(batch, parentId, onConflict, mayStay: true, moves => MoveAsync(
-                batch.Transaction, moves, onConflict == NameConflict.Replace, null, conditions, ct), ct);
+            return await PlaceAsync(batch, parentId, onConflict, mayStay: true, async moves =>
+            {
+                var placed = await MoveAsync(
+                    batch.Transaction, moves, onConflict == NameConflict.Replace, null, conditions, ct);
+                await TellReplacedAsync(batch.Transaction, caller, moves, ct);
+                return placed;
+            }, ct);
         }, ct);
 
     /// <summary>
@@ -261,6 +266,7 @@ public sealed partial class NodeTree
                     placed[from.Existing.Id] = await CopyAsync(
                         batch.Transaction, from, to, onConflict == NameConflict.Replace, deep: true, null, conditions,
                         ct);
+                await TellReplacedAsync(batch.Transaction, caller, copies, ct);
                 return placed;
             }, ct), ct);
 
@@ -272,7 +278,7 @@ public sealed partial class NodeTree
         {
             foreach (var source in batch.Sources)
                 RequireExclusive(batch.Hold, source.Node);
-            await TrashAsync(batch.Transaction, batch.Sources, conditions, ct);
+            await TrashAsync(batch.Transaction, caller, batch.Sources, conditions, ct);
             return true;
         }, ct);
 }

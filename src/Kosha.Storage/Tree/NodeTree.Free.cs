@@ -1,5 +1,6 @@
 using Dapper;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -51,6 +52,13 @@ public sealed partial class NodeTree
             select o.id from old o cross join need n
             where (o.older_bytes < n.bytes or o.older_nodes < n.nodes)
               and (select coalesce(sum(bytes), 0) from old) >= n.bytes and (select count(*) from old) >= n.nodes
+        ), told as (
+            select n.id as place, '{WebhookEvents.FileDeleted}' as type, n.id as node_id, json_build_object(
+                'userId', @UserId, 'node', json_build_object(
+                    'id', n.id, 'name', n.name, 'isFolder', n.is_folder, 'size', n.size)) as data
+            from enough e cross join lateral (select f.* from file_nodes f where f.id = e.id limit 1) n
+        ), outboxed as (
+            {Outbox.SqlTell}
         ), versions_gone as (
             delete from versions v where v.node_id = any(array(select id from enough)) returning v.size
         ), gone as (

@@ -1,5 +1,7 @@
 using Dapper;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -44,8 +46,21 @@ public sealed partial class NodeTree
             RequireExclusive(hold, from.Node);
             RequireExclusive(hold, to.Node);
             await MoveAsync(transaction, [new(from, to)], overwrite, modifiedAt, conditions, ct);
+            await TellReplacedAsync(transaction, caller, [new(from, to)], ct);
             return to.Node is null;
         }, ct);
+
+    /// <summary>A file that came over a file is told as little as a PUT over it: its old content is a version.
+    /// </summary>
+    private static async Task TellReplacedAsync(
+        NpgsqlTransaction transaction, Caller caller, IReadOnlyList<Relocation> placed, CancellationToken ct)
+    {
+        Place[] gone = [.. placed.Where(one => one.To.Node is not null && !one.IsFileOverFile).Select(one => one.To)];
+        if (gone.Length == 0)
+            return;
+        await TellAsync(transaction, new(AuditActions.Replace, caller), gone, ct);
+        await TellTrashedAsync(transaction, gone, ct);
+    }
 
     /// <summary>What is to come where.</summary>
     private sealed record Relocation(Place From, Place To)
@@ -75,9 +90,12 @@ public sealed partial class NodeTree
         }
         await RequireReachableAsync(transaction, moves, ct);
         await MoveToAsync(transaction, [.. moves.Where(move => !move.IsFileOverFile)], modifiedAt, ct);
+        // While it is there: what takes a file's place is no node of its own any more.
+        await TellMergedAsync(transaction, moves, ct);
         // Each asks whether the plan has room for the old content beside what those before it have left there.
         foreach (var (from, to) in moves.Where(move => move.IsFileOverFile))
             await ReplaceFileAsync(transaction, from.Existing, to, isMove: true, modifiedAt, conditions, ct);
+        await TellMovedAsync(transaction, moves, ct);
         return moves.ToDictionary(move => move.From.Existing.Id, move =>
             (move.IsFileOverFile ? move.To : move.From).Existing.Id);
     }
@@ -234,6 +252,7 @@ public sealed partial class NodeTree
             var (from, to) = (places[0], places[1]);
             RequireExclusive(hold, to.Node);
             await CopyAsync(transaction, from, to, overwrite, deep, modifiedAt, conditions, ct);
+            await TellReplacedAsync(transaction, caller, [new(from, to)], ct);
             return to.Node is null;
         }, ct);
 
@@ -251,8 +270,13 @@ public sealed partial class NodeTree
         var below = await LocksBelowAsync(transaction, [to], ct);
         await RequireReplaceableAsync(transaction, to, overwrite, below, conditions, ct);
         if (node.IsFolder || to.Node is not { IsFolder: false })
-            return await CopyToAsync(transaction, node, to, deep, modifiedAt, ct);
+        {
+            var id = await CopyToAsync(transaction, node, to, deep, modifiedAt, ct);
+            await TellEventsAsync(transaction, to, WebhookEvents.FileCreated, [id], ct);
+            return id;
+        }
         await ReplaceFileAsync(transaction, node, to, isMove: false, modifiedAt, conditions, ct);
+        await TellEventsAsync(transaction, to, WebhookEvents.FileUpdated, [to.Node.Id], ct);
         return to.Node.Id;
     }
 

@@ -1,5 +1,6 @@
 using Dapper;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -63,14 +64,22 @@ public sealed partial class NodeTree
             select n.id from file_nodes n
             join users u on u.id = n.user_id join plans p on p.id = u.plan_id
             where n.user_id = @userId and {DueTrash} limit @limit))
+        returning t.id
         """;
 
     /// <summary>Marks what is due in a user's trash. Returns how many tops; fewer than the limit: all.</summary>
     internal Task<int?> MarkDueTrashAsync(long userId, int limit, CancellationToken ct) =>
-        database.WriteAsync<int?>(async transaction => await TryAsync(transaction, SqlTryBeside, userId, ct)
-            ? await transaction.Connection!.ExecuteAsync(
-                new(SqlMarkDue, new { userId, limit }, transaction, commandTimeout: 0, cancellationToken: ct))
-            : null, ct);
+        database.WriteAsync<int?>(async transaction =>
+        {
+            if (!await TryAsync(transaction, SqlTryBeside, userId, ct))
+                return null;
+            var marked = (await transaction.Connection!.QueryAsync<long>(new(
+                SqlMarkDue, new { userId, limit }, transaction, commandTimeout: 0, cancellationToken: ct))).AsList();
+            if (marked.Count > 0)
+                await TellEventsAsync(
+                    transaction, userId, marked.ConvertAll(id => new NodeEvent(WebhookEvents.FileDeleted, id)), ct);
+            return marked.Count;
+        }, ct);
 
     private const string SqlPurgedTops = """
         select id, user_id from file_nodes where purging_at is not null and id > @after order by id limit @limit

@@ -1,6 +1,8 @@
 using System.Globalization;
 using Dapper;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -80,7 +82,8 @@ public sealed partial class NodeTree
                 var folders = new Dictionary<long, Place>();
                 foreach (var (place, row) in places.Skip(1).Zip(rows))
                     folders[row.FolderId] = place.Node?.Id == row.FolderId ? place : throw new MovedAwayException();
-                return RestoreAsync(transaction, ids, wish, new(places[0], folders, heights), conditions, ct);
+                return RestoreAsync(
+                    transaction, caller, ids, wish, new(places[0], folders, heights), conditions, ct);
             }, ct);
         });
     }
@@ -147,7 +150,7 @@ public sealed partial class NodeTree
     }
 
     private static async Task<IReadOnlyList<FileNode>> RestoreAsync(
-        NpgsqlTransaction transaction, long[] ids, RestoreWish wish, RestorePlaces places,
+        NpgsqlTransaction transaction, Caller caller, long[] ids, RestoreWish wish, RestorePlaces places,
         WriteConditions conditions, CancellationToken ct)
     {
         var userId = places.Root.Existing.UserId;
@@ -161,7 +164,11 @@ public sealed partial class NodeTree
             folder.RequireTokenForContent(conditions);
         RequireShallow(nodes, places.Heights);
         await NameAsync(transaction, nodes, wish.MayRename, ct);
-        return await PutBackAsync(transaction, nodes, ct);
+        await AuditTable.AddAsync(transaction, new(AuditActions.Restore, caller),
+            [.. nodes.Select(one => ((long?)one.Node.Id, (string?)$"{one.Folder.Path.Append(one.Name)}"))], ct);
+        var restored = await PutBackAsync(transaction, nodes, ct);
+        await TellEventsAsync(transaction, places.Root, WebhookEvents.FileRestored, ids, ct);
+        return restored;
     }
 
     /// <summary>What comes to the top is never too deep.</summary>

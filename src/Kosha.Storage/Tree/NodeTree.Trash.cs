@@ -1,6 +1,10 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Dapper;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
+using Kosha.Storage.Webhooks;
+using Npgsql;
 
 namespace Kosha.Storage.Tree;
 
@@ -144,7 +148,10 @@ public sealed partial class NodeTree
     private const string SqlMarkTrashed = """
         update file_nodes set purging_at = now()
         where id = any(@ids) and user_id = @UserId and trashed_at is not null and purging_at is null
+        returning id, name
         """;
+
+    private sealed record MarkedTop(long Id, string Name);
 
     /// <summary>
     /// Gives tops of the trash up, all or none: they are listed no more, and cannot be restored. What is marked so
@@ -153,8 +160,17 @@ public sealed partial class NodeTree
     public Task MarkTrashAsync(Caller caller, IReadOnlyCollection<long> nodeIds, CancellationToken ct)
     {
         var ids = RequireSome(nodeIds);
-        return MarkAsync(caller, SqlMarkTrashed, new { ids, caller.UserId }, marked =>
-            marked == ids.Length ? marked : throw NotInTrash(), ct);
+        return MarkAsync(caller, async (transaction, root) =>
+        {
+            var marked = (await transaction.Connection!.QueryAsync<MarkedTop>(
+                new(SqlMarkTrashed, new { ids, caller.UserId }, transaction, cancellationToken: ct))).AsList();
+            if (marked.Count < ids.Length)
+                throw NotInTrash();
+            await AuditTable.AddAsync(transaction, new(AuditActions.Purge, caller),
+                [.. marked.Select(top => ((long?)top.Id, (string?)top.Name))], ct);
+            await TellEventsAsync(transaction, root, WebhookEvents.FileDeleted, ids, ct);
+            return marked.Count;
+        }, ct);
     }
 
     private const string SqlMarkAllTrashed = """
@@ -162,6 +178,7 @@ public sealed partial class NodeTree
         where t.id = any(array(
             select n.id from file_nodes n
             where n.user_id = @userId and n.trashed_at is not null and n.purging_at is null limit @limit))
+        returning t.id
         """;
 
     /// <summary>Tops that are marked in one transaction.</summary>
@@ -171,7 +188,18 @@ public sealed partial class NodeTree
     public async Task MarkAllTrashAsync(Caller caller, CancellationToken ct)
     {
         var parameters = new { userId = caller.UserId, limit = MarkedAtOnce };
-        while (await MarkAsync(caller, SqlMarkAllTrashed, parameters, marked => marked, ct) == MarkedAtOnce)
+        while (await MarkAsync(caller, async (transaction, root) =>
+        {
+            var marked = (await transaction.Connection!.QueryAsync<long>(
+                new(SqlMarkAllTrashed, parameters, transaction, cancellationToken: ct))).AsList();
+            if (marked.Count > 0)
+                await AuditTable.AddAsync(transaction, new(AuditActions.TrashEmpty, caller)
+                {
+                    Detail = string.Create(CultureInfo.InvariantCulture, $"{marked.Count} files and folders"),
+                }, ct);
+            await TellEventsAsync(transaction, root, WebhookEvents.FileDeleted, marked, ct);
+            return marked.Count;
+        }, ct) == MarkedAtOnce)
         {
         }
     }
@@ -191,15 +219,13 @@ public sealed partial class NodeTree
     private static StorageException NotInTrash() =>
         new(StorageFault.NotFound, "Something of this is not in the trash. Nothing was changed.");
 
-    private Task<int> MarkAsync(
-        Caller caller, string sql, object parameters, Func<int, int> judge, CancellationToken ct)
+    private Task<int> MarkAsync(Caller caller, Func<NpgsqlTransaction, Place, Task<int>> mark, CancellationToken ct)
     {
         caller.RequireAllFiles();
-        return WriteAsync(caller, [NodePath.Root], WriteConditions.None, async (transaction, _, hold) =>
+        return WriteAsync(caller, [NodePath.Root], WriteConditions.None, (transaction, places, hold) =>
         {
             RequireAlone(hold);
-            return judge(await transaction.Connection!.ExecuteAsync(
-                new(sql, parameters, transaction, cancellationToken: ct)));
+            return mark(transaction, places[0]);
         }, ct);
     }
 }

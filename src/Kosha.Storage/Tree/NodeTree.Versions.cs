@@ -1,5 +1,7 @@
 using Dapper;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -144,7 +146,10 @@ public sealed partial class NodeTree
             var version = await connection.QuerySingleOrDefaultAsync<TakenVersion>(new(
                 SqlTakeVersion, new { versionId, nodeId }, transaction, cancellationToken: ct))
                 ?? throw NoSuchVersion();
-            return await SwapAsync(transaction, place.Existing, version, ct);
+            await TellAsync(transaction, new(AuditActions.VersionRestore, caller), [place], ct);
+            var node = await SwapAsync(transaction, place.Existing, version, ct);
+            await TellEventsAsync(transaction, place, WebhookEvents.FileUpdated, [nodeId], ct);
+            return node;
         }, ct);
 
     private static async Task<FileNode> SwapAsync(
@@ -173,11 +178,12 @@ public sealed partial class NodeTree
 
     /// <summary>Removes a version of a live file for good. Fault: NotFound.</summary>
     public Task DeleteVersionAsync(Caller caller, long nodeId, long versionId, CancellationToken ct) =>
-        WriteFileAsync(caller, nodeId, WriteConditions.None, async (transaction, _) =>
+        WriteFileAsync(caller, nodeId, WriteConditions.None, async (transaction, place) =>
         {
             var size = await transaction.Connection!.ExecuteScalarAsync<long?>(new(
                 SqlDeleteVersion, new { versionId, nodeId }, transaction, cancellationToken: ct))
                 ?? throw NoSuchVersion();
+            await TellAsync(transaction, new(AuditActions.VersionDelete, caller), [place], ct);
             await UsageTable.ChargeAsync(transaction, caller.UserId, -size, nodes: 0, ct);
             return true;
         }, ct);

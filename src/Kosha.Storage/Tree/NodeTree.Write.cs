@@ -1,6 +1,8 @@
 using Dapper;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 using Kosha.Storage.Blobs;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -53,6 +55,7 @@ public sealed partial class NodeTree
             SqlCreateFolder, new { caller.UserId, folderId, name, folded = NodePath.Fold(name) },
             transaction, cancellationToken: ct)) ?? throw new LostRaceException();
         await ChargeAsync(transaction, caller.UserId, bytes: 0, nodes: 1, reserved: 0, ct);
+        await TellEventsAsync(transaction, place, WebhookEvents.FileCreated, [node.Id], ct);
         return node;
     }
 
@@ -126,6 +129,8 @@ public sealed partial class NodeTree
         if (!isCharged)
             await FreeAndChargeAsync(
                 transaction, caller.UserId, parameters.bytes, parameters.nodes, parameters.reserved, ct);
+        await TellEventsAsync(
+            transaction, place, old is null ? WebhookEvents.FileCreated : WebhookEvents.FileUpdated, [node.Id], ct);
         Steps.Reached(Steps.Naming, claim?.Key);
         return new(node, Created: old is null);
     }
@@ -181,7 +186,7 @@ public sealed partial class NodeTree
         WriteAsync(caller, [path], conditions, async (transaction, places, hold) =>
         {
             RequireExclusive(hold, places[0].Node);
-            await TrashAsync(transaction, places[..1], conditions, ct);
+            await TrashAsync(transaction, caller, places[..1], conditions, ct);
             return true;
         }, ct);
 
@@ -189,13 +194,22 @@ public sealed partial class NodeTree
     /// The same within a transaction that holds what it needs, of any number of places that do not lie one in another.
     /// </summary>
     private static async Task TrashAsync(
-        NpgsqlTransaction transaction, Place[] places, WriteConditions conditions, CancellationToken ct)
+        NpgsqlTransaction transaction, Caller caller, Place[] places, WriteConditions conditions,
+        CancellationToken ct)
     {
         var below = await LocksBelowAsync(transaction, places, ct);
         foreach (var place in places)
             await RequireRemovableAsync(transaction, place, below, conditions, ct);
         await TrashNodesAsync(transaction, Array.ConvertAll(places, place => place.Existing), ct);
+        await TellAsync(transaction, new(AuditActions.Trash, caller), places, ct);
+        await TellTrashedAsync(transaction, places, ct);
     }
+
+    /// <summary>Tells of nodes at these places, as they stood there. One statement.</summary>
+    private static Task TellAsync(
+        NpgsqlTransaction transaction, AuditEntry entry, IEnumerable<Place> places, CancellationToken ct) =>
+        AuditTable.AddAsync(
+            transaction, entry, [.. places.Select(place => ((long?)place.Existing.Id, (string?)$"{place.Path}"))], ct);
 
     private static async Task RequireRemovableAsync(
         NpgsqlTransaction transaction, Place place, ILookup<long, NodeLock> below, WriteConditions conditions,

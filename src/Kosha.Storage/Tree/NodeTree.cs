@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Dapper;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Tree;
@@ -78,7 +79,7 @@ public sealed partial class NodeTree(Database database)
         """;
 
     private const string SqlPlaces = Walk + $"""
-        select w.place, w.depth, {SmallColumns},
+        select w.place, w.depth, {Outbox.IsWatched} as is_watched, {SmallColumns},
                l.token, l.node_id, l.is_exclusive, l.is_deep, l.owner, l.timeout_seconds, l.expires_at
         from walk w
         cross join lateral (select f.* from file_nodes f where f.id = w.id limit 1) n
@@ -104,7 +105,7 @@ public sealed partial class NodeTree(Database database)
             select from up where up.id = @RootId));
         """;
 
-    private sealed record Position(int Place, int Depth);
+    private sealed record Position(int Place, int Depth, bool IsWatched);
 
     private sealed record PlaceRow(Position At, FileNode Node, NodeLock? Lock);
 
@@ -239,7 +240,11 @@ public sealed partial class NodeTree(Database database)
             if (row.Lock is not null)
                 (locks ??= []).Add(row.Lock with { Root = path.Take(row.At.Depth) });
         }
-        return new(path, parent, node, locks ?? []) { LevelsAbove = above.Levels };
+        return new(path, parent, node, locks ?? [])
+        {
+            LevelsAbove = above.Levels,
+            IsWatched = rows[0].At.IsWatched,
+        };
     }
 
     private static IEnumerable<NodePath> Tags(WriteConditions conditions) =>

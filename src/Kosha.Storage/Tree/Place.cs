@@ -9,6 +9,9 @@ internal sealed record Place(NodePath Path, FileNode? Parent, FileNode? Node, IR
     /// <summary>Folders from the user's root down to the caller's.</summary>
     public int LevelsAbove { get; init; }
 
+    /// <summary>Some webhook listens to the user's events.</summary>
+    public bool IsWatched { get; init; }
+
     /// <summary>Below the user's root, whatever the caller's is.</summary>
     public int Depth => LevelsAbove + Path.Depth;
 

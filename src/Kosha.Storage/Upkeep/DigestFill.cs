@@ -27,6 +27,9 @@ public sealed class DigestFill(Database database, IBlobStore store)
     private readonly BlobTable blobs = new(database);
     private readonly InstallationTable installation = new(database);
 
+    /// <summary>How far it has come.</summary>
+    public WorkProgress Progress { get; init; } = new();
+
     /// <summary>Faults: AlreadyExists (another run), Unavailable.</summary>
     public async Task<DigestFillResult> RunAsync(CancellationToken ct)
     {
@@ -46,6 +49,7 @@ public sealed class DigestFill(Database database, IBlobStore store)
                     unreadable.Add($"{blob.ObjectKey}: {problem}");
                 else if (await blobs.SetDamagedAsync(blob, ct))
                     damaged.Add($"{blob.ObjectKey}: {problem}");
+                Progress.Say("reading contents", filled);
             }
             after = page[^1].Id;
         }

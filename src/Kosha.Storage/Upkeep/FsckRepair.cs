@@ -39,9 +39,19 @@ internal sealed class FsckRepair(Database database, IBlobStore store)
         mended.Add(await new NodeTree(database).AddMissingNamesAsync(ct));
         await MendBlobsAsync(quick, lease, result, ct);
         mended.Add(await tree.CorrectSizesAsync(ct));
-        foreach (var userId in await usage.UsersAsync(ct))
-            mended.Add(await usage.CorrectAsync(userId, ct));
+        await CorrectUsageAsync(mended, ct);
         return result;
+    }
+
+    private async Task CorrectUsageAsync(Findings mended, CancellationToken ct)
+    {
+        var after = 0L;
+        while (await usage.UsersAsync(after, PageSize, ct) is { Count: > 0 } page)
+        {
+            foreach (var userId in page)
+                mended.Add(await usage.CorrectAsync(userId, ct));
+            after = page[^1];
+        }
     }
 
     private async Task MendBlobsAsync(bool quick, Lease lease, RepairResult result, CancellationToken ct)

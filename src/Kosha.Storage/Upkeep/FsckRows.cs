@@ -1,4 +1,5 @@
 using Dapper;
+using Kosha.Storage.Accounts;
 
 namespace Kosha.Storage.Upkeep;
 
@@ -19,21 +20,7 @@ internal sealed class FsckRows(Database database)
             select format('user %s (%s)', u.id, u.username) from users u
             where not exists (select from usage g where g.user_id = u.id)
             """),
-        new(4, "usage is the sum over the nodes and versions, and what uploads reserve", """
-            select format(
-                'user %s: accounted %s bytes in %s nodes and %s reserved, really %s in %s and %s',
-                g.user_id, g.bytes, g.nodes, g.reserved_bytes, coalesce(s.bytes, 0) + coalesce(v.bytes, 0), s.nodes,
-                r.bytes)
-            from usage g
-            left join (
-                select user_id, sum(size) as bytes, count(*) as nodes from file_nodes
-                where parent_id is not null or trashed_at is not null group by user_id) s using (user_id)
-            left join (select user_id, sum(size) as bytes from versions group by user_id) v using (user_id)
-            left join (
-                select user_id, sum(reserved_bytes) as bytes from uploads group by user_id) r using (user_id)
-            where g.bytes <> coalesce(s.bytes, 0) + coalesce(v.bytes, 0) or g.nodes <> coalesce(s.nodes, 0)
-               or g.reserved_bytes <> coalesce(r.bytes, 0)
-            """),
+        new(4, "usage is the sum over the nodes and versions, and what uploads reserve", UsageTable.SqlDifferent),
         new(5, "every user has one root", """
             select format('user %s (%s)', u.id, u.username) from users u
             where 1 <> (

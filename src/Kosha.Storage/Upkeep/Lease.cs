@@ -1,51 +1,91 @@
+using System.Data.Common;
 using System.Diagnostics;
 
 namespace Kosha.Storage.Upkeep;
 
 /// <summary>
-/// One process's hold on a piece of work. Whoever holds it renews before each step that must not be done twice; a
-/// holder that died is followed after ten minutes.
+/// One process's hold on a piece of work. It renews itself, so that no step is too long for it; whoever holds it asks
+/// before each step that must not be done twice. A holder that died is followed after two minutes.
 /// </summary>
 internal sealed class Lease : IAsyncDisposable
 {
-    private static readonly TimeSpan Duration = TimeSpan.FromMinutes(10);
+    /// <summary>Whoever does not renew for so long is followed by another.</summary>
+    public static readonly TimeSpan Duration = TimeSpan.FromMinutes(2);
+
+    private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(20);
 
     private readonly LeaseTable leases;
     private readonly string name;
-    private static readonly TimeSpan RenewEvery = TimeSpan.FromMinutes(1);
+    private readonly Guid holder;
+    private readonly CancellationTokenSource over = new();
+    private readonly Task renewing;
+    private long renewed = Stopwatch.GetTimestamp();
+    private volatile bool isLost;
 
-    private readonly Guid holder = Guid.NewGuid();
-    private long? renewed;
-
-    private Lease(LeaseTable leases, string name)
+    private Lease(LeaseTable leases, string name, Guid holder)
     {
-        this.leases = leases;
-        this.name = name;
+        (this.leases, this.name, this.holder) = (leases, name, holder);
+        renewing = KeepAsync();
     }
 
     /// <exception cref="StorageException">AlreadyExists: another process does this work now.</exception>
     public static async Task<Lease> TakeAsync(Database database, string name, CancellationToken ct)
     {
-        var lease = new Lease(new(database), name);
-        await lease.RenewAsync(ct);
-        return lease;
+        var (leases, holder) = (new LeaseTable(database), Guid.NewGuid());
+        return await leases.TakeAsync(name, holder, Duration, ct) ? new(leases, name, holder) : throw Refused(name);
     }
 
-    /// <summary>Costs nothing within a minute of the last time.</summary>
+    private static StorageException Refused(string name) => new(StorageFault.AlreadyExists,
+        $"Another process does this now ({name}). Wait until it is done, at most {Duration.TotalMinutes} minutes after "
+        + "it died.");
+
+    /// <summary>Costs nothing as long as it renews itself in time.</summary>
     /// <inheritdoc cref="TakeAsync"/>
     public async Task RenewAsync(CancellationToken ct)
     {
-        if (renewed is { } last && Stopwatch.GetElapsedTime(last) < RenewEvery)
-            return;
-        if (!await leases.TakeAsync(name, holder, Duration, ct))
-            throw new StorageException(StorageFault.AlreadyExists,
-                $"Another process does this now ({name}). Wait until it is done, at most "
-                + $"{Duration.TotalMinutes} minutes after it died.");
-        renewed = Stopwatch.GetTimestamp();
+        if (!isLost && Stopwatch.GetElapsedTime(Interlocked.Read(ref renewed)) >= 2 * RenewEvery)
+            await AskAsync(ct);
+        if (isLost)
+            throw Refused(name);
+    }
+
+    private async Task AskAsync(CancellationToken ct)
+    {
+        var asked = Stopwatch.GetTimestamp();
+        if (await leases.RenewAsync(name, holder, Duration, ct))
+            Interlocked.Exchange(ref renewed, asked);
+        else
+            isLost = true;
+    }
+
+    private async Task KeepAsync()
+    {
+        using var timer = new PeriodicTimer(RenewEvery);
+        try
+        {
+            while (!isLost && await timer.WaitForNextTickAsync(over.Token))
+            {
+                try
+                {
+                    await AskAsync(over.Token);
+                }
+                catch (Exception e) when (e is StorageException or DbException)
+                {
+                    // The database is away; whoever goes on meanwhile asks anew.
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // It has been disposed of.
+        }
     }
 
     public async ValueTask DisposeAsync()
     {
+        await over.CancelAsync();
+        await renewing;
+        over.Dispose();
         try
         {
             await leases.GiveBackAsync(name, holder);

@@ -49,6 +49,9 @@ public sealed class Reconcile(Database database, IBlobStore store)
     private readonly StoreListing listing = new(database);
     private readonly InstallationTable installation = new(database);
 
+    /// <summary>How far it has come.</summary>
+    public WorkProgress Progress { get; init; } = new();
+
     /// <param name="grace">Objects without a row that are younger are left alone.</param>
     /// <param name="evenIfMany">Go on above one in a hundred.</param>
     /// <param name="ct">Ends it.</param>
@@ -65,6 +68,7 @@ public sealed class Reconcile(Database database, IBlobStore store)
     private async Task<ReconcileResult> CompareAsync(
         InstallationState state, Lease lease, TimeSpan grace, bool evenIfMany, CancellationToken ct)
     {
+        Progress.Say("listing the store", 0);
         var start = await listing.FillAsync(store, () => lease.RenewAsync(ct), ct);
         var found = await CountAsync(start, lease, grace, ct) with { IsFirstOfEpoch = !state.IsReconciled };
         if (!evenIfMany && await TooManyAsync(found, ct) is { } reason)
@@ -119,7 +123,7 @@ public sealed class Reconcile(Database database, IBlobStore store)
             Steps.Reached(Steps.ReconcileDoomed, key);
             await store.DeleteAsync(key, ct);
             await blobs.SetDeletedAsync(key, ct);
-            deleted++;
+            Progress.Say("deleting objects", ++deleted);
         }
         return deleted;
     }

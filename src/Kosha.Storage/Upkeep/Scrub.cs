@@ -23,6 +23,9 @@ public sealed class Scrub(Database database, IBlobStore store)
     private readonly BlobTable blobs = new(database);
     private readonly InstallationTable installation = new(database);
 
+    /// <summary>How far it has come.</summary>
+    public WorkProgress Progress { get; init; } = new();
+
     /// <param name="share">Of all blobs, above 0 and at most 1.</param>
     /// <param name="ct">Ends the scrub; the next one goes on from there.</param>
     /// <exception cref="StorageException">AlreadyExists (another scrub runs), Unavailable.</exception>
@@ -30,8 +33,8 @@ public sealed class Scrub(Database database, IBlobStore store)
     {
         await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
         await installation.RequireOwnAsync(store, ct);
-        var left = (long)Math.Ceiling(await blobs.CountAsync(ct) * Math.Clamp(share, 0, 1));
-        var tally = new Tally();
+        var all = (long)Math.Ceiling(await blobs.CountAsync(ct) * Math.Clamp(share, 0, 1));
+        var (left, tally) = (all, new Tally());
         var after = await installation.ScrubbedToAsync(ct);
         while (left > 0)
         {
@@ -41,6 +44,7 @@ public sealed class Scrub(Database database, IBlobStore store)
             {
                 await lease.RenewAsync(ct);
                 await CheckAsync(blob, tally, ct);
+                Progress.Say("reading contents", tally.Blobs, all);
             }
             if (page.Count == 0 && after == 0)
                 break;

@@ -18,6 +18,9 @@ public sealed record Statistics
     /// <summary>Things in the trash, each with whatever is in it.</summary>
     public long Trash { get; init; }
 
+    /// <summary>What is in them, all together.</summary>
+    public long TrashBytes { get; init; }
+
     public long Versions { get; init; }
 
     public long VersionBytes { get; init; }
@@ -38,13 +41,19 @@ public sealed record Statistics
 
     private const string Sql = """
         select (select count(*) from users) as users,
-               n.files, n.folders, n.trash, v.versions, v.version_bytes, g.logical_bytes, g.reserved_bytes,
+               n.files, n.folders, n.trash, t.trash_bytes, v.versions, v.version_bytes, g.logical_bytes, g.reserved_bytes,
                b.contents, b.stored_bytes
         from (
             select count(*) filter (where not is_folder) as files,
                    count(*) filter (where is_folder and (parent_id is not null or trashed_at is not null)) as folders,
                    count(*) filter (where trashed_at is not null and purging_at is null) as trash
             from file_nodes) n
+        cross join (
+            with recursive down as (
+                select id, size from file_nodes where trashed_at is not null
+                union all
+                select c.id, c.size from down d join file_nodes c on c.parent_id = d.id)
+            select coalesce(sum(size), 0)::bigint as trash_bytes from down) t
         cross join (
             select count(*) as versions, coalesce(sum(size), 0)::bigint as version_bytes from versions) v
         cross join (

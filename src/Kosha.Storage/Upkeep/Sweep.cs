@@ -34,6 +34,9 @@ public sealed class Sweep(Database database, IBlobStore store)
     private readonly BlobTable blobs = new(database);
     private readonly InstallationTable installation = new(database);
 
+    /// <summary>How far it has come.</summary>
+    public WorkProgress Progress { get; init; } = new();
+
     /// <summary>Faults: AlreadyExists (another sweep runs), Unavailable.</summary>
     public async Task<SweepResult> RunAsync(TimeSpan grace, CancellationToken ct)
     {
@@ -60,6 +63,7 @@ public sealed class Sweep(Database database, IBlobStore store)
             await lease.RenewAsync(ct);
             (after, var doomed) = await blobs.DoomUnnamedKeysAsync(last, PageSize, grace, ct);
             total += doomed;
+            Progress.Say("dooming keys", total);
         }
         return total;
     }
@@ -73,6 +77,7 @@ public sealed class Sweep(Database database, IBlobStore store)
             await lease.RenewAsync(ct);
             (after, var condemned) = await blobs.CondemnAsync(last, PageSize, grace, ct);
             total += condemned;
+            Progress.Say("condemning contents", total);
         }
         Steps.Reached(Steps.SweepCondemned);
         return total;
@@ -84,12 +89,12 @@ public sealed class Sweep(Database database, IBlobStore store)
         var after = 0L;
         while (await blobs.GarbageAsync(after, PageSize, grace, ct) is { Count: > 0 } page)
         {
-            await lease.RenewAsync(ct);
             foreach (var id in page)
             {
+                await lease.RenewAsync(ct);
                 if (await blobs.RemoveAsync(id, grace, ct) is { } key)
                 {
-                    total++;
+                    Progress.Say("removing rows", ++total);
                     Steps.Reached(Steps.SweepRowRemoved, key);
                 }
             }
@@ -111,7 +116,7 @@ public sealed class Sweep(Database database, IBlobStore store)
                 await store.DeleteAsync(key, ct);
                 Steps.Reached(Steps.SweepObjectDeleted, key);
                 await blobs.SetDeletedAsync(key, ct);
-                total++;
+                Progress.Say("deleting objects", ++total);
             }
             after = page[^1];
         }
@@ -124,9 +129,9 @@ public sealed class Sweep(Database database, IBlobStore store)
         var after = "";
         while (await blobs.DeletedKeysAsync(store, grace, after, PageSize, ct) is { Count: > 0 } page)
         {
-            await lease.RenewAsync(ct);
             foreach (var key in page)
             {
+                await lease.RenewAsync(ct);
                 // A writer who had claimed the key before it was doomed may have put it since.
                 if (await store.FindSizeAsync(key, ct) is not null)
                 {

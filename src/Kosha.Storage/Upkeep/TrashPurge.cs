@@ -24,11 +24,14 @@ public sealed class TrashPurge(Database database, NodeTree tree)
     /// <summary>Nodes in one transaction.</summary>
     private const int NodesPerStep = 2000;
 
+    /// <summary>How far it has come.</summary>
+    public WorkProgress Progress { get; init; } = new();
+
     /// <summary>Faults: AlreadyExists (another purge runs), Unavailable.</summary>
     public async Task<PurgeResult> RunAsync(CancellationToken ct)
     {
         await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
-        var run = new Run(tree, lease, await MarkAsync(lease, ct));
+        var run = new Run(tree, lease, Progress, await MarkAsync(lease, ct));
         // Folders below a top become tops on the way, with ids before or after it.
         while (await run.PassAsync(ct))
         {
@@ -84,6 +87,7 @@ public sealed class TrashPurge(Database database, NodeTree tree)
                     await lease.RenewAsync(ct);
                     marked = await tree.MarkDueTrashAsync(user, NodesPerStep, ct);
                     total += marked ?? 0;
+                    Progress.Say("marking", total);
                 }
                 while (marked == NodesPerStep);
             }
@@ -92,7 +96,7 @@ public sealed class TrashPurge(Database database, NodeTree tree)
         return total;
     }
 
-    private sealed class Run(NodeTree tree, Lease lease, long tops)
+    private sealed class Run(NodeTree tree, Lease lease, WorkProgress progress, long tops)
     {
         private Findings failed = new();
         private long nodes;
@@ -137,6 +141,7 @@ public sealed class TrashPurge(Database database, NodeTree tree)
         {
             nodes += removed;
             bytes += freed;
+            progress.Say("removing files and folders", nodes);
             Steps.Reached(Steps.PurgeStepped);
         }
 

@@ -22,6 +22,9 @@ public sealed class VersionExpiry(Database database, NodeTree tree)
     /// <summary>Versions in one transaction.</summary>
     private const int VersionsPerStep = 2000;
 
+    /// <summary>How far it has come.</summary>
+    public WorkProgress Progress { get; init; } = new();
+
     /// <summary>Faults: AlreadyExists (another one runs), Unavailable.</summary>
     public async Task<VersionExpiryResult> RunAsync(CancellationToken ct)
     {
@@ -59,6 +62,7 @@ public sealed class VersionExpiry(Database database, NodeTree tree)
             {
                 Versions = result.Versions + (step?.Versions ?? 0), Bytes = result.Bytes + (step?.Bytes ?? 0),
             };
+            Progress.Say("removing versions", result.Versions);
         }
         while (step?.Versions == VersionsPerStep);
         return result;

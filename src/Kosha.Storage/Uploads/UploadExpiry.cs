@@ -27,6 +27,7 @@ public sealed class UploadExpiry(Database database, IBlobStore store)
     private const string LeaseName = "upload-expiry";
     private const int PageSize = 100;
 
+    /// <summary>Uploads in one transaction.</summary>
     private const int MaxForgotten = 1000;
 
     /// <summary>Rows of what is over, of one user.</summary>
@@ -35,12 +36,15 @@ public sealed class UploadExpiry(Database database, IBlobStore store)
     private readonly UploadTable table = new(database);
     private readonly InstallationTable installation = new(database);
 
+    /// <summary>How far it has come.</summary>
+    public WorkProgress Progress { get; init; } = new();
+
     /// <summary>Faults: AlreadyExists (another run), Unavailable.</summary>
     public async Task<UploadExpiryResult> RunAsync(TimeSpan slack, CancellationToken ct)
     {
         await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
         var state = await installation.RequireOwnAsync(store, ct);
-        var expired = await table.ExpireAsync(ct);
+        var expired = await ExpireAsync(lease, ct);
         var (cleared, failed, after) = (0L, new Findings(), 0L);
         while (await table.ToClearAsync(slack, after, PageSize, ct) is { Count: > 0 } page)
         {
@@ -50,13 +54,26 @@ public sealed class UploadExpiry(Database database, IBlobStore store)
                 if (await ProblemAsync(upload, ct) is { } problem)
                     failed.Add($"{upload.Key}: {problem}");
                 else
-                    cleared++;
+                    Progress.Say("removing bytes", ++cleared);
             }
             after = page[^1].Id;
         }
         var late = state.IsReconciled ? await RemoveLateAsync(slack, lease, ct) : 0;
         await ForgetAsync(lease, ct);
         return new(expired, cleared, late, failed);
+    }
+
+    private async Task<long> ExpireAsync(Lease lease, CancellationToken ct)
+    {
+        var (total, step) = (0L, 0);
+        do
+        {
+            await lease.RenewAsync(ct);
+            step = await table.ExpireAsync(MaxForgotten, ct);
+            total += step;
+        }
+        while (step == MaxForgotten);
+        return total;
     }
 
     private async Task<long> RemoveLateAsync(TimeSpan slack, Lease lease, CancellationToken ct)

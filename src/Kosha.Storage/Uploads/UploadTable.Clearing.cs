@@ -10,13 +10,16 @@ internal sealed partial class UploadTable
 {
     private const string SqlExpire = """
         update uploads set state = 'expired', ended_at = now(), verifier = null, verifier_until = null
-        where cleared_at is null and expires_at <= now()
+        where id = any(array(
+            select id from uploads where cleared_at is null and expires_at <= now()
+              and (state = 'open' or (state = 'verifying' and verifier_until <= now())) order by id limit @limit))
           and (state = 'open' or (state = 'verifying' and verifier_until <= now()))
         """;
 
-    /// <summary>Ends what nobody completed in its time. Returns how many.</summary>
-    public Task<int> ExpireAsync(CancellationToken ct) => database.WriteAsync(transaction =>
-        transaction.Connection!.ExecuteAsync(new(SqlExpire, transaction: transaction, cancellationToken: ct)), ct);
+    /// <summary>Ends what nobody completed in its time. Returns how many; fewer than the limit: all.</summary>
+    public Task<int> ExpireAsync(int limit, CancellationToken ct) => database.WriteAsync(transaction =>
+        transaction.Connection!.ExecuteAsync(
+            new(SqlExpire, new { limit }, transaction, cancellationToken: ct)), ct);
 
     private const string SqlToClear = $"""
         select {Columns} from uploads p

@@ -58,6 +58,7 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
         ["POST /api/app-passwords"] = new("app-passwords", """{"label":"","redirect":"x","password":""}"""),
         ["DELETE /api/app-passwords/{id:long}"] = Own($"app-passwords/{own.AppPassword}"),
         ["GET /api/usage"] = new("usage"),
+        ["GET /api/account/audit"] = new("account/audit"),
     };
 
     private static Dictionary<string, AccessCase> OfFiles(Belongings own) => new(StringComparer.Ordinal)
@@ -116,6 +117,14 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
         ["GET /api/admin/users/{id:long}"] = new("admin/users/999999999"),
         ["PATCH /api/admin/users/{id:long}"] = new("admin/users/999999999", "{}"),
         ["DELETE /api/admin/users/{id:long}"] = new("admin/users/999999999", "{}"),
+        ["GET /api/admin/jobs"] = new("admin/jobs"),
+        ["GET /api/admin/jobs/{name}/runs"] = new("admin/jobs/none/runs"),
+        ["POST /api/admin/jobs/{name}/run"] = new("admin/jobs/none/run"),
+        ["POST /api/admin/jobs/{name}/pause"] = new("admin/jobs/none/pause"),
+        ["POST /api/admin/jobs/{name}/resume"] = new("admin/jobs/none/resume"),
+        ["GET /api/admin/audit"] = new("admin/audit"),
+        ["GET /api/admin/audit/export"] = new("admin/audit/export"),
+        ["GET /api/admin/totals"] = new("admin/totals"),
         ["GET /api/admin/invites"] = new("admin/invites"),
         ["POST /api/admin/invites"] = new("admin/invites", """{"days":-1}"""),
         ["DELETE /api/admin/invites/{id:long}"] = new("admin/invites/999999999"),

@@ -44,5 +44,6 @@ public static class StatementLog
             || line.Contains("LOG:  execute ", StringComparison.Ordinal))
         && !line.Contains("qrtz_", StringComparison.OrdinalIgnoreCase)
         && !line.Contains("waiting (webhook_id)", StringComparison.Ordinal)
+        && !line.Contains("job_runs", StringComparison.Ordinal)
         && !line.EndsWith(": BEGIN", StringComparison.Ordinal) && !line.EndsWith(": COMMIT", StringComparison.Ordinal);
 }

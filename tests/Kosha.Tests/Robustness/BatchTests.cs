@@ -13,6 +13,7 @@ public sealed class BatchTests(SharedPostgres postgres)
     private const int Some = 5;
     private const int Most = 500;
     private const int MaxStatements = 25;
+    private const int MaxOfPut = 12;
 
     /// <summary>Statements for each of these calls.</summary>
     private sealed record Counts(int Move, int Trash, int Restore);
@@ -25,6 +26,7 @@ public sealed class BatchTests(SharedPostgres postgres)
         await using var kosha = await StatementLog.StartAsync(connectionString);
         using var drive = await kosha.NewDriveAsync();
         Task<int> CountAsync(Func<Task> work) => StatementLog.CountAsync(server, connectionString, drive, work);
+        await PutsAsync(drive, CountAsync);
         var some = await CountsAsync(drive, CountAsync, "some", Some);
         var most = await CountsAsync(drive, CountAsync, "most", Most);
         Figures.Show($"{Some} nodes: {some}; {Most} nodes: {most}");
@@ -32,6 +34,18 @@ public sealed class BatchTests(SharedPostgres postgres)
         Assert.InRange(most.Trash, 1, Math.Min(some.Trash, MaxStatements));
         Assert.InRange(most.Restore, 1, Math.Min(some.Restore, MaxStatements));
         await kosha.StopAsync();
+    }
+
+    /// <summary>The drive's hot path: neither the audit log nor anything else may make it longer unnoticed.</summary>
+    private static async Task PutsAsync(DavClient drive, Func<Func<Task>, Task<int>> countAsync)
+    {
+        (await drive.PutAsync("put-before", "before")).Must(201);
+        (await drive.PutAsync("put-before", "again")).Must(204);
+        var made = await countAsync(async () => (await drive.PutAsync("put", "content of a new file")).Must(201));
+        var written = await countAsync(async () => (await drive.PutAsync("put", "content written over")).Must(204));
+        Figures.Show($"a new file: {made} statements, one written over: {written}");
+        Assert.InRange(made, 1, MaxOfPut);
+        Assert.InRange(written, 1, MaxOfPut);
     }
 
     private static async Task<Counts> CountsAsync(

@@ -1,0 +1,84 @@
+using System.Globalization;
+using Kosha.Storage;
+using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
+
+namespace Kosha.Daemon.Auth;
+
+/// <summary>What is counted beside sign-ins.</summary>
+internal enum LimitKind
+{
+    /// <summary>Registrations, good or not.</summary>
+    Registration,
+
+    /// <summary>Wrong tokens and wrong passwords of share links.</summary>
+    ShareToken,
+
+    /// <summary>Uploads that are begun.</summary>
+    Upload,
+}
+
+/// <summary>
+/// Limits by the settings, counted in Postgres, so that they hold across daemons. What a limit refuses stands in the
+/// audit log.
+/// </summary>
+internal sealed class CountedLimits(SignInFailures counts, AuditTrail audit, KoshaOptions options)
+{
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long to wait, where an address has reached its limit; else null. It counts nothing.</summary>
+    /// <param name="kind">Of what.</param>
+    /// <param name="address">See <see cref="ClientAddress.Of(string)"/>.</param>
+    /// <param name="ct">Ends it.</param>
+    public async Task<TimeSpan?> WaitAsync(LimitKind kind, string address, CancellationToken ct) =>
+        await ToldAsync(kind, await counts.WaitAsync([SubjectOf(kind, address)], [LimitOf(kind)], ct), address);
+
+    /// <summary>Counts a failure.</summary>
+    public Task CountAsync(LimitKind kind, string address, CancellationToken ct) =>
+        counts.CountAsync([SubjectOf(kind, address)], ct);
+
+    /// <summary>Counts an attempt, good or not, in the moment in which it looks. As <see cref="WaitAsync"/>.</summary>
+    public async Task<TimeSpan?> CountAttemptAsync(LimitKind kind, string address, CancellationToken ct) =>
+        await ToldAsync(kind, await counts.CountAttemptAsync(
+            SubjectOf(kind, address), LimitOf(kind), SignInFailures.Window, ct), address);
+
+    /// <summary>Counts an upload of the caller's. Fault: LimitReached.</summary>
+    public async Task RequireUploadAsync(Caller caller, CancellationToken ct)
+    {
+        var (kind, limit) = (LimitKind.Upload, LimitOf(LimitKind.Upload));
+        if (limit == 0)
+            return;
+        var subject = SubjectOf(kind, string.Create(CultureInfo.InvariantCulture, $"user {caller.UserId}"));
+        if (await counts.CountAttemptAsync(subject, limit, Minute, ct) is not { } wait)
+            return;
+        await audit.TellAsync(Refusal(kind) with { Caller = caller });
+        throw new StorageException(StorageFault.LimitReached,
+            $"A user begins at most {limit} uploads in a minute. Try again in a moment.") { RetryAfter = wait };
+    }
+
+    private async Task<TimeSpan?> ToldAsync(LimitKind kind, TimeSpan? wait, string address)
+    {
+        if (wait is not null)
+            await audit.TellAsync(Refusal(kind) with { Address = address });
+        return wait;
+    }
+
+    private static AuditEntry Refusal(LimitKind kind) =>
+        new(AuditActions.Limit) { Subject = NameOf(kind), IsRefused = true };
+
+    private static string SubjectOf(LimitKind kind, string of) => $"{NameOf(kind)} {of}";
+
+    private static string NameOf(LimitKind kind) => kind switch
+    {
+        LimitKind.Registration => "register",
+        LimitKind.ShareToken => "share",
+        _ => "uploads",
+    };
+
+    private int LimitOf(LimitKind kind) => kind switch
+    {
+        LimitKind.Registration => options.Limits.Registrations,
+        LimitKind.ShareToken => options.Limits.ShareFailures,
+        _ => options.Limits.UploadsPerMinute,
+    };
+}
