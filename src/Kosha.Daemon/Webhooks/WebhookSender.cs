@@ -112,7 +112,7 @@ internal sealed partial class WebhookSender(
     }
 
     /// <summary>Null: the daemon stops.</summary>
-    private async Task<WebhookAnswer?> TrySendAsync(Delivery delivery, CancellationToken ct)
+    private async Task<WebhookOutcome?> TrySendAsync(Delivery delivery, CancellationToken ct)
     {
         try
         {
