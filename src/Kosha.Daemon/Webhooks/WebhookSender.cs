@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Kosha.Storage;
 using Kosha.Storage.Webhooks;
 
 namespace Kosha.Daemon.Webhooks;
