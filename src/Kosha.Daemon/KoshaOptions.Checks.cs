@@ -4,8 +4,8 @@ using Kosha.Daemon.Auth;
 using Kosha.Daemon.Configuration;
 using Kosha.Daemon.Jobs;
 using Kosha.Daemon.Web;
-using Serilog.Events;
 using Kosha.Daemon.Webhooks;
+using Serilog.Events;
 
 namespace Kosha.Daemon;
 

@@ -15,7 +15,7 @@ namespace Kosha.Daemon.Api;
 /// Kosha signs its own.
 /// </summary>
 internal sealed class IdentityEndpoints(
-    UserTable users, AuditTable audit, SignInFailures failures, TimeProvider time, KoshaOptions options)
+    UserTable users, AuditTrail audit, SignInFailures failures, TimeProvider time, KoshaOptions options)
 {
     private const string Route = ApiErrors.Path + "/webhooks/identity";
     private const int MaxBodyBytes = 256 << 10;
@@ -45,15 +45,15 @@ internal sealed class IdentityEndpoints(
         if (options.IdentityWebhookKey is not { } key)
             throw new StorageException(StorageFault.NotFound,
                 "No identity provider may send messages here: Identity:WebhookSecretFile is not set.");
-        var address = ClientAddress.Of(http.Connection.RemoteIpAddress);
-        if (await failures.WaitAsync([address], [SignIn.FailuresByAddress], ct) is { } wait)
+        var (address, counted) = (ClientAddress.Exactly(http), ClientAddress.Of(http.Connection.RemoteIpAddress));
+        if (await failures.WaitAsync([counted], [options.Limits.FailuresByAddress], ct) is { } wait)
             throw new StorageException(StorageFault.LimitReached,
                 "Too many messages from this address had no good signature. Try again later.") { RetryAfter = wait };
         var body = await ReadAsync(http, ct);
         if (HeadersOf(http.Request) is not { } signed || !IsGenuine(key, signed, body))
         {
-            await failures.CountAsync([address], ct);
-            await RefusedAsync(address, "It has no good signature, or is not of now.", ct);
+            await failures.CountAsync([counted], ct);
+            await RefusedAsync(address, "It has no good signature, or is not of now.");
             return ApiProblem.Of(StatusCodes.Status401Unauthorized,
                 "The signature is not good, or the message is more than 5 minutes old. Both sides need the same secret "
                 + "and a clock that is right.").ToResult();
@@ -100,7 +100,7 @@ internal sealed class IdentityEndpoints(
         }
         catch (StorageException e) when (e.Fault != StorageFault.Unavailable)
         {
-            await RefusedAsync(address, e.Message, ct);
+            await RefusedAsync(address, e.Message);
             // Not 403: the message is the provider's, and it may come again when things are otherwise.
             if (e.Fault == StorageFault.NotAllowed)
                 return ApiProblem.Of(StorageFault.InUse, e.Message).ToResult();
@@ -136,6 +136,6 @@ internal sealed class IdentityEndpoints(
             ? new(id, told.Data.Id, address)
             : throw RequestValues.Invalid($"data.id has 1 to {IdentityMessage.MaxIdBytes} bytes.");
 
-    private Task RefusedAsync(string address, string why, CancellationToken ct) => audit.AddAsync(
-        new(AuditActions.IdentityRefused) { Detail = why, Address = address, IsRefused = true }, ct);
+    private Task RefusedAsync(string address, string why) => audit.TellAsync(
+        new(AuditActions.IdentityRefused) { Detail = why, Address = address, IsRefused = true });
 }

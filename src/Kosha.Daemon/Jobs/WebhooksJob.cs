@@ -10,8 +10,14 @@ internal static class WebhooksJob
     {
         var removed = await new OutboxUpkeep(job.Database).RunAsync(ct);
         var left = await new Deliveries(job.Database).CountsAsync(ct);
+        var old = removed.Messages + removed.Received;
         return new(string.Create(CultureInfo.InvariantCulture,
-            $"{removed.Messages + removed.Received:N0} old messages removed, {left.Pending:N0} wait, ")
-            + string.Create(CultureInfo.InvariantCulture, $"{left.Dead:N0} were given up."));
+            $"{old:N0} old messages removed, {left.Pending:N0} wait, {left.Dead:N0} were given up."))
+        {
+            Counts = new Dictionary<string, long>
+            {
+                ["removed"] = old, ["pending"] = left.Pending, ["dead"] = left.Dead,
+            },
+        };
     }
 }

@@ -9,7 +9,7 @@ namespace Kosha.Daemon.Webhooks;
 /// <summary>What a receiver answered.</summary>
 /// <param name="Status">Null: nothing.</param>
 /// <param name="Error">Null: it has the message.</param>
-internal sealed record WebhookAnswer(int? Status, string? Error);
+internal sealed record WebhookOutcome(int? Status, string? Error);
 
 /// <summary>Sends one message once, signed; whatever a receiver does, it ends within its time.</summary>
 internal sealed class WebhookClient(
@@ -28,7 +28,7 @@ internal sealed class WebhookClient(
     public void Dispose() => http.Dispose();
 
     /// <exception cref="OperationCanceledException"><paramref name="ct"/>.</exception>
-    public async Task<WebhookAnswer> SendAsync(Delivery delivery, CancellationToken ct)
+    public async Task<WebhookOutcome> SendAsync(Delivery delivery, CancellationToken ct)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
         limit.CancelAfter(Patience);

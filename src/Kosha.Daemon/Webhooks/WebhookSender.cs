@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Kosha.Storage;
 using Kosha.Storage.Webhooks;
 
 namespace Kosha.Daemon.Webhooks;
@@ -112,7 +111,7 @@ internal sealed partial class WebhookSender(
     }
 
     /// <summary>Null: the daemon stops.</summary>
-    private async Task<WebhookAnswer?> TrySendAsync(Delivery delivery, CancellationToken ct)
+    private async Task<WebhookOutcome?> TrySendAsync(Delivery delivery, CancellationToken ct)
     {
         try
         {

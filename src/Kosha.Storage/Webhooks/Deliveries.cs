@@ -26,7 +26,7 @@ public sealed class Deliveries(Database database)
     /// From one webhook to the next along the index, so that a long queue of one costs nothing. The order is that of
     /// the index on what is pending.
     /// </summary>
-    private const string SqlDue = """
+    internal const string SqlDue = """
         with recursive waiting (webhook_id) as (
             (select o.webhook_id from outbox o where o.state = 'pending'
              order by o.webhook_id, o.next_attempt_at limit 1)
@@ -57,7 +57,7 @@ public sealed class Deliveries(Database database)
     /// The first message of each node, from one node to the next along the index and no further than needed, and those
     /// of no node. What another daemon has taken since is looked at again when its row is locked.
     /// </summary>
-    private const string SqlClaim = """
+    internal const string SqlClaim = """
         with recursive heads (node_id, id, next_attempt_at, claimed_until) as (
             (select o.node_id, o.id, o.next_attempt_at, o.claimed_until from outbox o
              where o.state = 'pending' and o.webhook_id = @webhookId and o.node_id is not null

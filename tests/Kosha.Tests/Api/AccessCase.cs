@@ -28,6 +28,10 @@ public sealed record Belongings
 
     /// <summary>A file in that folder.</summary>
     public required long SharedFile { get; init; }
+
+    public required long Webhook { get; init; }
+
+    public required long Message { get; init; }
 }
 
 /// <summary>A call of one endpoint that names what is the owner's, if it names anything.</summary>
@@ -39,11 +43,13 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
 {
     private const string Nobody = """{"username":"nobody","password":""}""";
 
+    private const string NoWebhook = """{"url":"nowhere","events":[],"password":""}""";
+
     /// <summary>By method and route, as the routing table has them: every endpoint has one.</summary>
     public static Dictionary<string, AccessCase> All(Belongings own) => new(
         [
             .. OfAccounts(own), .. OfFiles(own), .. OfTrashAndSearch(own), .. OfUploads(own), .. OfShares(own),
-            .. OfAdministrators(),
+            .. OfWebhooks(own), .. OfAdministrators(),
         ],
         StringComparer.Ordinal);
 
@@ -136,6 +142,29 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
             new($"share/{own.ShareToken}/nodes/{own.SharedFile}/content"),
         ["GET /api/share/{token}/zip"] = new($"share/{own.ShareToken}/zip"),
         ["PUT /api/share/{token}/files/{name}"] = new($"share/{own.ShareToken}/files/brought", "{}"),
+
+    private static Dictionary<string, AccessCase> OfWebhooks(Belongings own) => new(StringComparer.Ordinal)
+    {
+        ["GET /api/webhooks"] = new("webhooks"),
+        ["POST /api/webhooks"] = new("webhooks", NoWebhook),
+        ["GET /api/webhooks/{id:long}"] = Own($"webhooks/{own.Webhook}"),
+        ["PATCH /api/webhooks/{id:long}"] = Own($"webhooks/{own.Webhook}", "{}"),
+        ["DELETE /api/webhooks/{id:long}"] = Own($"webhooks/{own.Webhook}"),
+        ["POST /api/webhooks/{id:long}/rotate"] = new($"webhooks/{own.Webhook}/rotate", "{}"),
+        ["POST /api/webhooks/{id:long}/test"] = Own($"webhooks/{own.Webhook}/test"),
+        ["GET /api/webhooks/{id:long}/deliveries"] = Own($"webhooks/{own.Webhook}/deliveries"),
+        ["POST /api/webhooks/{id:long}/deliveries/{messageId:long}/retry"] =
+            Own($"webhooks/{own.Webhook}/deliveries/{own.Message}/retry"),
+        ["GET /api/admin/webhooks"] = new("admin/webhooks"),
+        ["POST /api/admin/webhooks"] = new("admin/webhooks", NoWebhook),
+        ["GET /api/admin/webhooks/{id:long}"] = new("admin/webhooks/999999999"),
+        ["PATCH /api/admin/webhooks/{id:long}"] = new("admin/webhooks/999999999", "{}"),
+        ["DELETE /api/admin/webhooks/{id:long}"] = new("admin/webhooks/999999999"),
+        ["POST /api/admin/webhooks/{id:long}/rotate"] = new("admin/webhooks/999999999/rotate", "{}"),
+        ["POST /api/admin/webhooks/{id:long}/test"] = new("admin/webhooks/999999999/test"),
+        ["GET /api/admin/webhooks/{id:long}/deliveries"] = new("admin/webhooks/999999999/deliveries"),
+        ["POST /api/admin/webhooks/{id:long}/deliveries/{messageId:long}/retry"] =
+            new("admin/webhooks/999999999/deliveries/1/retry"),
     };
 
     private static Dictionary<string, AccessCase> OfAdministrators() => new(StringComparer.Ordinal)
