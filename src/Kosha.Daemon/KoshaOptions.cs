@@ -95,6 +95,9 @@ public sealed partial class KoshaOptions
     /// <summary>Where everybody may register: refused while so many accounts are younger than a day.</summary>
     public int AccountsRegistrationsPerDay { get; }
 
+    /// <summary>Webhooks may lead into Kosha's own network.</summary>
+    public bool WebhooksAllowPrivateAddresses { get; }
+
     /// <summary>By which messages of the identity provider are signed; null: there is none.</summary>
     internal byte[]? IdentityWebhookKey { get; }
 
@@ -162,6 +165,7 @@ public sealed partial class KoshaOptions
         TrashFreeForWrites = reader.Flag("Trash:FreeForWrites", false);
         SecurityMasterKeyFile = ReadMasterKeyFile(reader);
         (AccountsRegistration, AccountsRegistrationsPerDay) = ReadRegistration(reader);
+        WebhooksAllowPrivateAddresses = reader.Flag("Webhooks:AllowPrivateAddresses", false);
         IdentityWebhookKey = ReadIdentityKey(reader);
         AdminPassword = ReadAdminPassword(reader);
         AuditRetentionDays = (int)reader.Number("Audit:RetentionDays", 365, 1, 36_500);

@@ -21,6 +21,7 @@ internal static class AccountSetup
         TwoFactorEndpoints.Map(routes);
         RegistrationEndpoints.Map(routes);
         AdminUserEndpoints.Map(routes);
+        WebhookEndpoints.Map(routes);
         IdentityEndpoints.Map(routes);
         AuditEndpoints.Map(routes);
     }

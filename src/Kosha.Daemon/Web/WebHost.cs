@@ -31,7 +31,7 @@ internal static class WebHost
         builder.Services.AddSingleton(Drive(options));
         builder.Services.AddSingleton<FileDownload>();
         builder.Services.AddApi(options);
-        builder.Services.AddWebhookDelivery(allowPrivateAddresses: false);
+        builder.Services.AddWebhooks(options.WebhooksAllowPrivateAddresses);
         builder.Services.AddSingleton(new SessionCookie(options.PublicUrl));
         AddSecrets(builder.Services, MasterKey.Load(options, installation.Folder));
         KestrelSetup.Use(builder, options, installation.Folder);

@@ -49,6 +49,9 @@ internal sealed class WebhookConnections(
             && !NotPublic.Any(network => network.Contains(address));
     }
 
+    /// <summary>Whether this address may be called.</summary>
+    public bool Allows(IPAddress address) => allowPrivate || IsPublic(address);
+
     /// <summary>For a client that follows nobody elsewhere and carries nothing along.</summary>
     public SocketsHttpHandler NewHandler() => new()
     {
@@ -68,7 +71,7 @@ internal sealed class WebhookConnections(
     private async ValueTask<Stream> ConnectAsync(DnsEndPoint to, CancellationToken ct)
     {
         var found = await resolve(to.Host, ct);
-        var good = allowPrivate ? found : [.. found.Where(IsPublic)];
+        var good = Array.FindAll(found, Allows);
         if (found.Length > 0 && good.Length == 0)
             throw new HttpRequestException($"{to.Host} has a private address, and Kosha calls none of these.");
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };

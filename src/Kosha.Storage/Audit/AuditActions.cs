@@ -73,6 +73,15 @@ public static class AuditActions
 
     public const string InviteRevoke = "invite-revoke";
 
+    // Webhooks
+
+    public const string WebhookAdd = "webhook-add";
+
+    /// <summary>Also a new secret, and a switch off or on; the detail says what.</summary>
+    public const string WebhookChange = "webhook-change";
+
+    public const string WebhookRemove = "webhook-remove";
+
     // The identity provider
 
     public const string IdentityUserCreated = "identity-user-created";

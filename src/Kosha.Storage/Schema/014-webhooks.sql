@@ -14,11 +14,14 @@ create table webhooks (
     old_secret_until timestamptz,
     created_at       timestamptz not null default now(),
     disabled_at      timestamptz,
-    disabled_reason  text check (octet_length(disabled_reason) <= 500)
+    disabled_reason  text check (octet_length(disabled_reason) <= 500),
+    -- Its owner has removed it; the row goes when nothing is left of what waited for it.
+    deleting_at      timestamptz check (deleting_at is null or disabled_at is not null)
 );
 
 create index webhooks_user on webhooks (user_id);
 create index webhooks_of_all on webhooks (id) where user_id is null;
+create index webhooks_deleting on webhooks (deleting_at) where deleting_at is not null;
 
 -- What is to be told, one row for each webhook that wants it, written with what it tells of.
 create table outbox (
@@ -41,7 +44,7 @@ create table outbox (
     ended_at        timestamptz
 );
 
-create index outbox_webhook on outbox (webhook_id, id);
+create index outbox_webhook on outbox (webhook_id, state, id);
 create index outbox_due on outbox (webhook_id, next_attempt_at) where state = 'pending';
 create index outbox_claimed on outbox (webhook_id, claimed_until) where claimed_until is not null;
 create index outbox_order on outbox (webhook_id, node_id, id) where state = 'pending';

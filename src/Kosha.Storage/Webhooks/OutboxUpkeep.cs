@@ -19,6 +19,8 @@ public sealed class OutboxUpkeep(Database database)
     /// <summary>Far beyond the time in which a message is taken at all.</summary>
     private static readonly TimeSpan ReceivedKept = TimeSpan.FromDays(30);
 
+    private readonly WebhookTable webhooks = new(database);
+
     private const string SqlDelivered = """
         delete from outbox where id = any (array(
             select id from outbox where state <> 'pending' and state = 'delivered' and ended_at < now() - @DeliveredKept
@@ -50,10 +52,23 @@ public sealed class OutboxUpkeep(Database database)
     public async Task<OutboxCleanUp> RunAsync(CancellationToken ct)
     {
         await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
-        var messages = 0L;
+        await webhooks.DisableFullAsync(ct);
+        var messages = await ForgetRemovedAsync(lease, ct);
         foreach (var sql in new[] { SqlDelivered, SqlDead, SqlSwitchedOff })
             messages += await RemoveAsync(sql, lease, ct);
         return new(messages, await RemoveAsync(SqlReceived, lease, ct));
+    }
+
+    private async Task<long> ForgetRemovedAsync(Lease lease, CancellationToken ct)
+    {
+        for (var total = 0L; ;)
+        {
+            await lease.RenewAsync(ct);
+            var removed = await webhooks.ForgetRemovedAsync(RowsPerStep, ct);
+            total += removed;
+            if (removed < RowsPerStep)
+                return total;
+        }
     }
 
     private async Task<long> RemoveAsync(string sql, Lease lease, CancellationToken ct)

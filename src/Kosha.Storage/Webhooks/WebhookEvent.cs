@@ -16,11 +16,20 @@ public static class WebhookEvents
     public const string UserCreated = "user.created";
     public const string UserDeleted = "user.deleted";
 
+    /// <summary>Only of who asks for it; no webhook has to.</summary>
+    public const string Test = "webhook.test";
+
     public static IReadOnlyList<string> All { get; } =
     [
         FileCreated, FileUpdated, FileMoved, FileTrashed, FileRestored, FileDeleted,
         ShareCreated, ShareChanged, ShareRevoked, ShareUsed, UserCreated, UserDeleted,
     ];
+
+    private static IEnumerable<string> Kinds => All.Select(name => name.Split('.')[0] + ".*").Distinct();
+
+    /// <summary>What a webhook may ask for. Of users only the whole installation's is told.</summary>
+    public static IReadOnlyList<string> For(bool wholeInstallation) =>
+        [.. All.Concat(Kinds).Where(name => wholeInstallation || !name.StartsWith("user.", StringComparison.Ordinal))];
 }
 
 /// <summary>Something that happened, for whoever asked to be told.</summary>

@@ -20,6 +20,10 @@ public sealed record Belongings
     public required long Profile { get; init; }
 
     public required long AppPassword { get; init; }
+
+    public required long Webhook { get; init; }
+
+    public required long Message { get; init; }
 }
 
 /// <summary>A call of one endpoint that names what is the owner's, if it names anything.</summary>
@@ -31,9 +35,12 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
 {
     private const string Nobody = """{"username":"nobody","password":""}""";
 
+    private const string NoWebhook = """{"url":"nowhere","events":[],"password":""}""";
+
     /// <summary>By method and route, as the routing table has them: every endpoint has one.</summary>
     public static Dictionary<string, AccessCase> All(Belongings own) => new(
-        [.. OfAccounts(own), .. OfFiles(own), .. OfTrashAndSearch(own), .. OfUploads(own), .. OfAdministrators()],
+        [.. OfAccounts(own), .. OfFiles(own), .. OfTrashAndSearch(own), .. OfUploads(own),
+            .. OfWebhooks(own), .. OfAdministrators()],
         StringComparer.Ordinal);
 
     private static Dictionary<string, AccessCase> OfAccounts(Belongings own) => new(StringComparer.Ordinal)
@@ -108,6 +115,30 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
         ["POST /api/uploads/{id:long}/parts"] = Own($"uploads/{own.Upload}/parts"),
         ["POST /api/uploads/{id:long}/complete"] = Own($"uploads/{own.Upload}/complete"),
         ["DELETE /api/uploads/{id:long}"] = Own($"uploads/{own.Upload}"),
+    };
+
+    private static Dictionary<string, AccessCase> OfWebhooks(Belongings own) => new(StringComparer.Ordinal)
+    {
+        ["GET /api/webhooks"] = new("webhooks"),
+        ["POST /api/webhooks"] = new("webhooks", NoWebhook),
+        ["GET /api/webhooks/{id:long}"] = Own($"webhooks/{own.Webhook}"),
+        ["PATCH /api/webhooks/{id:long}"] = Own($"webhooks/{own.Webhook}", "{}"),
+        ["DELETE /api/webhooks/{id:long}"] = Own($"webhooks/{own.Webhook}"),
+        ["POST /api/webhooks/{id:long}/rotate"] = new($"webhooks/{own.Webhook}/rotate", "{}"),
+        ["POST /api/webhooks/{id:long}/test"] = Own($"webhooks/{own.Webhook}/test"),
+        ["GET /api/webhooks/{id:long}/deliveries"] = Own($"webhooks/{own.Webhook}/deliveries"),
+        ["POST /api/webhooks/{id:long}/deliveries/{messageId:long}/retry"] =
+            Own($"webhooks/{own.Webhook}/deliveries/{own.Message}/retry"),
+        ["GET /api/admin/webhooks"] = new("admin/webhooks"),
+        ["POST /api/admin/webhooks"] = new("admin/webhooks", NoWebhook),
+        ["GET /api/admin/webhooks/{id:long}"] = new("admin/webhooks/999999999"),
+        ["PATCH /api/admin/webhooks/{id:long}"] = new("admin/webhooks/999999999", "{}"),
+        ["DELETE /api/admin/webhooks/{id:long}"] = new("admin/webhooks/999999999"),
+        ["POST /api/admin/webhooks/{id:long}/rotate"] = new("admin/webhooks/999999999/rotate", "{}"),
+        ["POST /api/admin/webhooks/{id:long}/test"] = new("admin/webhooks/999999999/test"),
+        ["GET /api/admin/webhooks/{id:long}/deliveries"] = new("admin/webhooks/999999999/deliveries"),
+        ["POST /api/admin/webhooks/{id:long}/deliveries/{messageId:long}/retry"] =
+            new("admin/webhooks/999999999/deliveries/1/retry"),
     };
 
     private static Dictionary<string, AccessCase> OfAdministrators() => new(StringComparer.Ordinal)

@@ -87,8 +87,14 @@ public sealed class AccessMatrixTests(SharedKosha kosha, SharedPostgres postgres
             ["username"] = drive.User.Name, ["password"] = drive.User.Password,
         })).Must(200);
         var versions = (await owner.SendAsync(HttpMethod.Get, $"nodes/{file}/versions")).Must(200);
+        var webhook = (await owner.PostAsync("webhooks", new
+        {
+            url = "https://receiver.invalid/", events = new[] { "share.used" }, password = drive.User.Password,
+        })).Must(201).Id;
         return new()
         {
+            Webhook = webhook,
+            Message = (await owner.PostAsync($"webhooks/{webhook}/test", new { })).Must(202).Id,
             Folder = await owner.IdAsync("/folder"),
             File = file,
             Version = (long)versions.Body!["versions"]![0]!["id"]!,
