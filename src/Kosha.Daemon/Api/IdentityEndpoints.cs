@@ -125,7 +125,7 @@ internal sealed class IdentityEndpoints(
         {
             return IdentityEventUser.Read(body) ?? throw RequestValues.Invalid("The body is no event with a type.");
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
         {
             throw new StorageException(StorageFault.InvalidValue, "The body is no JSON.", e);
         }

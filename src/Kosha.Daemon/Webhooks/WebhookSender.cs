@@ -22,6 +22,7 @@ internal sealed partial class WebhookSender(
 
     private readonly ConcurrentDictionary<Task, bool> running = [];
     private readonly SemaphoreSlim ended = new(0);
+    private bool isAway;
 
     public override void Dispose()
     {
@@ -53,7 +54,9 @@ internal sealed partial class WebhookSender(
         {
             if (running.Count >= MostOfAll)
                 return 0;
-            foreach (var due in await deliveries.DueAsync(ct))
+            var found = await deliveries.DueAsync(ct);
+            isAway = false;
+            foreach (var due in found)
             {
                 var room = Math.Min(MostOfOne - due.UnderWay, MostOfAll - running.Count);
                 if (room <= 0)
@@ -65,15 +68,12 @@ internal sealed partial class WebhookSender(
                 }
             }
         }
-        catch (Exception e) when (!ct.IsCancellationRequested)
+        catch (Exception e)
         {
-            // It is looked again in a moment.
-            LogNotLooked(logger, e.Message);
-            return 0;
-        }
-        catch (OperationCanceledException)
-        {
-            // What was claimed and not begun is followed when its claim is over.
+            // It is looked again in a moment, and told once.
+            if (!isAway && !ct.IsCancellationRequested)
+                LogNotLooked(logger, e.Message);
+            isAway = true;
         }
         return begun;
     }

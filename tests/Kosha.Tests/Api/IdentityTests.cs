@@ -176,8 +176,11 @@ public sealed class IdentityTests(IdentityTests.WithProvider provider) : IClassF
         Assert.Equal(1, await CountAsync($"audit where action = 'identity-user-created' and detail = '{id}'"));
         (await provider.SendAsync(Simple("user.deleted", id))).Must(200);
         // It is repeated when the account is gone: nobody comes back.
-        await provider.Kosha.CommandAsync("job", "run", "delete-accounts");
-        Assert.Equal("nobody", await NameOfAsync(id));
+        await Eventually.TrueAsync("the account is gone", async () =>
+        {
+            await provider.Kosha.CommandAsync("job", "run", "delete-accounts");
+            return await NameOfAsync(id) == "nobody";
+        }, seconds: 60);
         (await provider.SendAsync(made, message)).Must(200);
         Assert.Equal("nobody", await NameOfAsync(id));
     }

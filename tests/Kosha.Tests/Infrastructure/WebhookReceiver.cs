@@ -10,8 +10,16 @@ using Microsoft.Extensions.Logging;
 namespace Kosha.Tests.Infrastructure;
 
 /// <summary>A message as a receiver of webhooks gets it.</summary>
-public sealed record ReceivedMessage(string Id, string Timestamp, string Signature, string Body, HttpRequest Request)
+/// <param name="Headers">Every one, by its name in small letters.</param>
+/// <param name="Body">As text.</param>
+public sealed record ReceivedMessage(IReadOnlyDictionary<string, string> Headers, string Body)
 {
+    public string Id => Headers["webhook-id"];
+
+    public string Timestamp => Headers["webhook-timestamp"];
+
+    public string Signature => Headers["webhook-signature"];
+
     /// <summary>What Standard Webhooks says, computed anew.</summary>
     public bool IsSignedBy(string secret)
     {
@@ -42,9 +50,9 @@ public sealed class WebhookReceiver : IAsyncDisposable
         receiver.app.Run(async http =>
         {
             using var reader = new StreamReader(http.Request.Body);
-            var headers = http.Request.Headers;
-            var message = new ReceivedMessage(headers["webhook-id"].ToString(), headers["webhook-timestamp"].ToString(),
-                headers["webhook-signature"].ToString(), await reader.ReadToEndAsync(), http.Request);
+            var headers = http.Request.Headers.ToDictionary(
+                header => header.Key.ToLowerInvariant(), header => header.Value.ToString());
+            var message = new ReceivedMessage(headers, await reader.ReadToEndAsync());
             receiver.received.Enqueue(message);
             if (answer is not null)
                 await answer(message, http);

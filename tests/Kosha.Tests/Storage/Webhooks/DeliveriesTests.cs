@@ -14,6 +14,9 @@ public sealed class DeliveriesTests(SharedPostgres postgres) : WebhookTest(postg
     private static async Task<int[]> NumbersAsync(Task<List<Delivery>> claim) =>
         [.. (await claim).Select(NumberOf).Order()];
 
+    private async Task AssertClaimAsync(long webhook, int most, params int[] numbers) =>
+        Assert.Equal(numbers, await NumbersAsync(Deliveries.ClaimAsync(webhook, most, None)));
+
     private static int NumberOf(Delivery delivery) =>
         int.Parse(delivery.Payload.Split(':')[^1].Trim(' ', '}'), CultureInfo.InvariantCulture);
 
@@ -34,11 +37,11 @@ public sealed class DeliveriesTests(SharedPostgres postgres) : WebhookTest(postg
             first.Find(d => NumberOf(d) == 3)!);
         Assert.True(await Deliveries.DeliveredAsync(one, 204));
         Assert.True(await Deliveries.FailedAsync(two, 500, "no"));
-        Assert.Equal([4], await NumbersAsync(Deliveries.ClaimAsync(webhook, 10, None)));
+        await AssertClaimAsync(webhook, 10, 4);
         await Deliveries.GiveBackAsync(three);
-        Assert.Equal([3], await NumbersAsync(Deliveries.ClaimAsync(webhook, 10, None)));
+        await AssertClaimAsync(webhook, 10, 3);
         await MakeDueAsync();
-        Assert.Equal([2], await NumbersAsync(Deliveries.ClaimAsync(webhook, 10, None)));
+        await AssertClaimAsync(webhook, 10, 2);
     }
 
     [Fact]
@@ -46,7 +49,7 @@ public sealed class DeliveriesTests(SharedPostgres postgres) : WebhookTest(postg
     {
         var webhook = await AddWebhookAsync(Somewhere);
         await AddMessagesAsync(webhook, count: 10, nodes: 0);
-        Assert.Equal([1, 2, 3, 4], await NumbersAsync(Deliveries.ClaimAsync(webhook, 4, None)));
+        await AssertClaimAsync(webhook, 4, 1, 2, 3, 4);
         Assert.Equal(new DueWebhook(webhook, 4), Assert.Single(await Deliveries.DueAsync(None)));
         var atOnce = await Task.WhenAll(
             Enumerable.Range(0, 4).Select(_ => NumbersAsync(Deliveries.ClaimAsync(webhook, 10, None))));
@@ -90,7 +93,7 @@ public sealed class DeliveriesTests(SharedPostgres postgres) : WebhookTest(postg
         var last = Assert.Single(await Deliveries.ClaimAsync(webhook, 10, None));
         Assert.True(await Deliveries.FailedAsync(last, 500, "a\0b\u001b[31mc"));
         Assert.Equal("a b [31mc", await Storage.SqlAsync<string>("select last_error from outbox where state = 'dead'"));
-        Assert.Equal([2], await NumbersAsync(Deliveries.ClaimAsync(webhook, 10, None)));
+        await AssertClaimAsync(webhook, 10, 2);
         Assert.Equal(new OutboxCounts(Pending: 1, Dead: 1), await Deliveries.CountsAsync(None));
     }
 
