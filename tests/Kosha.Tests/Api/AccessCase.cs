@@ -142,6 +142,7 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
             new($"share/{own.ShareToken}/nodes/{own.SharedFile}/content"),
         ["GET /api/share/{token}/zip"] = new($"share/{own.ShareToken}/zip"),
         ["PUT /api/share/{token}/files/{name}"] = new($"share/{own.ShareToken}/files/brought", "{}"),
+    };
 
     private static Dictionary<string, AccessCase> OfWebhooks(Belongings own) => new(StringComparer.Ordinal)
     {
