@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using System.Globalization;
 using Kosha.Daemon.Webhooks;
-using Kosha.Storage;
 using Kosha.Storage.Webhooks;
 using Microsoft.AspNetCore.Mvc;
 
