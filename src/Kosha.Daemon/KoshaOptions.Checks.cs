@@ -11,6 +11,15 @@ namespace Kosha.Daemon;
 
 public sealed partial class KoshaOptions
 {
+    /// <summary>What one setting says of others.</summary>
+    private void Check(SettingsReader reader)
+    {
+        CheckTls(reader);
+        CheckInsecure(reader);
+        CheckPublicEndpoint(reader);
+        reader.RefuseUnknownKeys();
+    }
+
     private static string ReadDataDirectory(SettingsReader reader)
     {
         var fallback = IsInstalled ? "/var/lib/kosha" : Path.GetFullPath("data");

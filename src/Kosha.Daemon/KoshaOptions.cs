@@ -174,10 +174,7 @@ public sealed partial class KoshaOptions
         (LogLevel, LogFormat) = ReadLog(reader);
         Jobs = Job.All.ToDictionary(job => job.Name, job => ReadTimes(reader, job));
         ShutdownGrace = TimeSpan.FromSeconds(reader.Number("Shutdown:GraceSeconds", 30, 0, 3600));
-        CheckTls(reader);
-        CheckInsecure(reader);
-        CheckPublicEndpoint(reader);
-        reader.RefuseUnknownKeys();
+        Check(reader);
         Problems = reader.Problems;
         Effective = reader.Effective;
     }

@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Mvc;
 namespace Kosha.Daemon.Api;
 
 /// <summary>
-/// <c>/api/webhooks</c>: where a user's own events go; <c>/api/admin/webhooks</c>: where those of the whole installation
-/// go.
+/// <c>/api/webhooks</c>: where a user's own events go; <c>/api/admin/webhooks</c>: where those of the whole
+/// installation go.
 /// </summary>
 internal sealed class WebhookEndpoints(
     WebhookTable webhooks, WebhookSecrets secrets, WebhookConnections connections, OwnPassword own, bool isOfAll)

@@ -101,10 +101,7 @@ public sealed class AccessMatrixTests(SharedKosha kosha, SharedPostgres postgres
             nodeId = await owner.IdAsync("/given"), allowsUpload = true,
         })).Must(201);
         var versions = (await owner.SendAsync(HttpMethod.Get, $"nodes/{file}/versions")).Must(200);
-        var webhook = (await owner.PostAsync("webhooks", new
-        {
-            url = "https://receiver.invalid/", events = new[] { "share.used" }, password = drive.User.Password,
-        })).Must(201).Id;
+        var webhook = await WebhookAsync(owner, drive.User.Password);
         return new()
         {
             Webhook = webhook,
@@ -125,6 +122,12 @@ public sealed class AccessMatrixTests(SharedKosha kosha, SharedPostgres postgres
             })).Must(201).Id,
         };
     }
+
+    private static async Task<long> WebhookAsync(ApiClient owner, string password) =>
+        (await owner.PostAsync("webhooks", new
+        {
+            url = "https://receiver.invalid/", events = new[] { "share.used" }, password,
+        })).Must(201).Id;
 
     // Roles -----------------------------------------------------------------------------------------------------------
 

@@ -9,14 +9,14 @@ using Xunit;
 namespace Kosha.Tests.Api;
 
 /// <summary><c>POST /api/webhooks/identity</c>.</summary>
-public sealed class IdentityTests(IdentityTests.WithProvider provider) : IClassFixture<IdentityTests.WithProvider>
+public sealed class IdentityTests(IdentityTests.ProvidedKosha provider) : IClassFixture<IdentityTests.ProvidedKosha>
 {
     private const string Password = "a password of an administrator's";
 
     private readonly string unique = $"{Guid.NewGuid():N}"[..10];
 
     /// <summary>A Kosha that knows the provider's secret.</summary>
-    public sealed class WithProvider(SharedPostgres postgres) : IAsyncLifetime
+    public sealed class ProvidedKosha(SharedPostgres postgres) : IAsyncLifetime
     {
         private readonly TestFolder folder = new();
         private readonly byte[] key = RandomNumberGenerator.GetBytes(24);

@@ -96,6 +96,14 @@ public sealed class KoshaOptionsTests
     }
 
     [Fact]
+    public void Webhooks_lead_to_the_internet_alone_unless_somebody_says_otherwise()
+    {
+        Assert.False(Read().WebhooksAllowPrivateAddresses);
+        Assert.True(Read("--Webhooks:AllowPrivateAddresses=true").WebhooksAllowPrivateAddresses);
+        Refused(Read("--Webhooks:AllowPrivateAddresses=some"), "Webhooks:AllowPrivateAddresses:");
+    }
+
+    [Fact]
     public void An_unknown_key_is_refused_with_the_nearest_name() =>
         Refused(Read([("KOSHA_Http__Lisen", "x")], "--Blob:Store=disk"),
             "Http:Lisen: there is no such setting (the environment (KOSHA_Http__Lisen)); did you mean Http:Listen?",
