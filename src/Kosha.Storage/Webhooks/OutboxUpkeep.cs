@@ -3,7 +3,7 @@ using Kosha.Storage.Upkeep;
 
 namespace Kosha.Storage.Webhooks;
 
-/// <summary>Removes what was told long ago, in small steps; a run that was killed leaves the rest to the next.</summary>
+/// <summary>Removes what was told long ago, in small steps; a run that is killed leaves the rest to the next.</summary>
 public sealed class OutboxUpkeep(Database database)
 {
     private const string LeaseName = "webhooks";
