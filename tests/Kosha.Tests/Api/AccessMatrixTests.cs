@@ -96,10 +96,8 @@ public sealed class AccessMatrixTests(SharedKosha kosha, SharedPostgres postgres
         })).Must(200);
         (await drive.MkcolAsync("given")).Must(201);
         (await drive.PutAsync("given/file", "x")).Must(201);
-        var share = (await owner.PostAsync("shares", new
-        {
-            nodeId = await owner.IdAsync("/given"), allowsUpload = true,
-        })).Must(201);
+        var shared = new { nodeId = await owner.IdAsync("/given"), allowsUpload = true };
+        var share = (await owner.PostAsync("shares", shared)).Must(201);
         var versions = (await owner.SendAsync(HttpMethod.Get, $"nodes/{file}/versions")).Must(200);
         var webhook = await WebhookAsync(owner, drive.User.Password);
         return new()
