@@ -14,8 +14,9 @@ public sealed partial class NodeTree
     private sealed record NodeEvent(string Type, long NodeId, Place? From = null);
 
     /// <summary>
-    /// Paths are those of the user, whatever the caller's root is; of what is in the trash, where it stood. Where
-    /// nobody listens it reads nothing else. A path that no payload has room for is left out.
+    /// Paths are those of the user, whatever the caller's root is; of what is in the trash, where it stood, also if
+    /// what it stood in was trashed later (never earlier, so that the way up has an end). Where nobody listens it reads
+    /// nothing else. A path that no payload has room for is left out.
     /// </summary>
     private const string SqlTellNodes = $"""
         with recursive up as (
@@ -33,10 +34,11 @@ public sealed partial class NodeTree
             select up.place, up.is_from, p.parent_id, p.name || up.names
             from up
             cross join lateral (
-                select f.parent_id, f.name from file_nodes f where f.id = up.parent_id limit 1) p
+                select coalesce(f.parent_id, f.original_parent_id) as parent_id, f.name
+                from file_nodes f where f.id = up.parent_id limit 1) p
         ), paths as materialized (
-            select place, is_from, array_to_string(names, '/') as path
-            from up where parent_id is null
+            select w.place, w.is_from, case when octet_length(w.path) <= {MaxToldPath} then w.path end as path
+            from (select place, is_from, array_to_string(names, '/') as path from up where parent_id is null) w
         ), told as (
             select i.place, i.type, i.id as node_id, json_strip_nulls(json_build_object(
                 'userId', @UserId,
@@ -46,14 +48,11 @@ public sealed partial class NodeTree
                     'etag', case when not n.is_folder then '"' || replace(n.etag::text, '-', '') || '"' end,
                     'created', n.created_at, 'modified', n.modified_at),
                 'from', case when i.folder_id is not null then json_build_object(
-                    'parentId', i.folder_id, 'name', i.name,
-                    'path', (select o.path from paths o where o.place = i.place and o.is_from
-                        and octet_length(o.path) <= {MaxToldPath})) end)) as data
+                    'parentId', i.folder_id, 'name', i.name, 'path', o.path) end)) as data
             from unnest(@ids, @types, @fromIds, @fromNames) with ordinality i (id, type, folder_id, name, place)
             cross join lateral (select f.* from file_nodes f where f.id = i.id limit 1) n
-            left join lateral (
-                select o.path from paths o where o.place = i.place and not o.is_from
-                    and octet_length(o.path) <= {MaxToldPath}) p on true
+            left join paths p on p.place = i.place and not p.is_from
+            left join paths o on o.place = i.place and o.is_from
             where {Outbox.IsWatched}
         )
         {Outbox.SqlTell}

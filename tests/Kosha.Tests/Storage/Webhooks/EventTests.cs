@@ -137,12 +137,15 @@ public sealed class EventTests(SharedPostgres postgres) : StorageTest(postgres)
         var webhook = await ListenAsync(User, "file.*");
         await User.MoveAsync("a", "to/a");
         await User.CopyAsync("to/a", "copy");
+        await User.TrashAsync("to/a/b/3");
         await User.TrashAsync("to");
         await Storage.Tree.MarkAllTrashAsync(User.Caller, None);
         await new TrashPurge(Storage.Database, Storage.Tree).RunAsync(None);
+        var told = await SaidAsync(webhook);
         Assert.Equal(
-            ["file.moved /to/a from /a", "file.created /copy", "file.trashed /to", "file.deleted /to"],
-            await SaidAsync(webhook));
+            ["file.moved /to/a from /a", "file.created /copy", "file.trashed /to/a/b/3", "file.trashed /to"],
+            told[..4]);
+        Assert.Equal(["file.deleted /to", "file.deleted /to/a/b/3"], told[4..].Order(StringComparer.Ordinal));
     }
 
     [Fact]
