@@ -5,6 +5,7 @@ using Kosha.Daemon.Configuration;
 using Kosha.Daemon.Jobs;
 using Kosha.Daemon.Web;
 using Kosha.Daemon.Webhooks;
+using Serilog.Events;
 
 namespace Kosha.Daemon;
 
@@ -129,6 +130,16 @@ public sealed partial class KoshaOptions
         reader.Choice("Accounts:Registration", RegistrationMode.Closed,
             ("closed", RegistrationMode.Closed), ("invite", RegistrationMode.Invite), ("open", RegistrationMode.Open)),
         (int)reader.Number("Accounts:RegistrationsPerDay", 100, 1, 1_000_000));
+
+    private static (int Days, long MaxEntries) ReadAudit(SettingsReader reader) => (
+        (int)reader.Number("Audit:RetentionDays", 365, 1, 36_500),
+        reader.Number("Audit:MaxEntries", 10_000_000, 1000, 1L << 40));
+
+    private static (LogEventLevel, LogFormat) ReadLog(SettingsReader reader) => (
+        reader.Choice("Log:Level", LogEventLevel.Information, ("debug", LogEventLevel.Debug),
+            ("information", LogEventLevel.Information), ("warning", LogEventLevel.Warning),
+            ("error", LogEventLevel.Error)),
+        reader.Choice("Log:Format", LogFormat.Text, ("text", LogFormat.Text), ("json", LogFormat.Json)));
 
     /// <summary>The file is read once, at the start.</summary>
     private static byte[]? ReadIdentityKey(SettingsReader reader)

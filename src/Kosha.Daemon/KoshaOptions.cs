@@ -168,14 +168,10 @@ public sealed partial class KoshaOptions
         WebhooksAllowPrivateAddresses = reader.Flag("Webhooks:AllowPrivateAddresses", false);
         IdentityWebhookKey = ReadIdentityKey(reader);
         AdminPassword = ReadAdminPassword(reader);
-        AuditRetentionDays = (int)reader.Number("Audit:RetentionDays", 365, 1, 36_500);
-        AuditMaxEntries = reader.Number("Audit:MaxEntries", 10_000_000, 1000, 1L << 40);
+        (AuditRetentionDays, AuditMaxEntries) = ReadAudit(reader);
         Limits = RequestLimits.Read(reader);
         WebDavInfiniteDepth = reader.Flag("WebDav:InfiniteDepth", false);
-        LogLevel = reader.Choice("Log:Level", LogEventLevel.Information, ("debug", LogEventLevel.Debug),
-            ("information", LogEventLevel.Information), ("warning", LogEventLevel.Warning),
-            ("error", LogEventLevel.Error));
-        LogFormat = reader.Choice("Log:Format", LogFormat.Text, ("text", LogFormat.Text), ("json", LogFormat.Json));
+        (LogLevel, LogFormat) = ReadLog(reader);
         Jobs = Job.All.ToDictionary(job => job.Name, job => ReadTimes(reader, job));
         ShutdownGrace = TimeSpan.FromSeconds(reader.Number("Shutdown:GraceSeconds", 30, 0, 3600));
         CheckTls(reader);

@@ -54,6 +54,9 @@ public enum StorageFault
     /// <summary>This kind of credential does not reach what was asked for.</summary>
     NotAllowed,
 
+    /// <summary>A share link that opens with its password alone.</summary>
+    PasswordNeeded,
+
     /// <summary>The credential that began this request no longer holds.</summary>
     CredentialRevoked,
 

@@ -28,6 +28,11 @@ public sealed record FileWrite
     /// <summary>The SHA-256 that the bytes must have, if the client sent one.</summary>
     public byte[]? Sha256 { get; init; }
 
+    /// <summary>
+    /// It never takes the place of anything: where its name is taken, it gets a number, "a (2).txt".
+    /// </summary>
+    public bool IsBeside { get; init; }
+
     /// <summary>What an upload has reserved for it, in bytes; given back as the file is charged.</summary>
     internal long ReservedBytes { get; init; }
 }
@@ -64,7 +69,8 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
         Caller caller, NodePath path, Stream body, FileWrite write, CancellationToken ct)
     {
         // 1. Look.
-        var allowance = await tree.AllowWriteAsync(caller, path, write.Conditions, write.AnnouncedBytes, ct);
+        var allowance = await tree.AllowWriteAsync(
+            caller, path, write.Conditions, write.AnnouncedBytes, ct, write.IsBeside);
         Steps.Reached(Steps.Looked);
 
         // 2. Receive.

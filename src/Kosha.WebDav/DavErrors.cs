@@ -85,7 +85,7 @@ internal sealed partial class DavErrors(RequestDelegate next, ILogger logger)
         StorageFault.LimitReached => new(method == "LOCK" ? 403 : 507, e.Message),
         StorageFault.FileTooLarge => new(413, e.Message),
         StorageFault.Cycle or StorageFault.RootIsFixed or StorageFault.NotAllowed => new(403, e.Message),
-        StorageFault.CredentialRevoked => new(401, e.Message),
+        StorageFault.CredentialRevoked or StorageFault.PasswordNeeded => new(401, e.Message),
         // Of uploads by the API.
         StorageFault.BytesMissing => new(409, e.Message),
         StorageFault.UploadOver => new(410, e.Message),

@@ -43,6 +43,7 @@ public sealed record ApiProblem(string Type, string Title, int Status, string De
             StorageFault.Cycle => ("cycle", "A folder cannot go into itself", 409),
             StorageFault.RootIsFixed => ("root-is-fixed", "The top folder stays as it is", 403),
             StorageFault.NotAllowed => ("forbidden", "This credential may not do that", 403),
+            StorageFault.PasswordNeeded => ("share-password-required", "The link has a password", 401),
             StorageFault.CredentialRevoked => ("unauthorized", "Sign in", 401),
             StorageFault.LimitReached => ("limit-reached", "A limit is reached", 429),
             StorageFault.InUse => ("in-use", "It is in use", 409),

@@ -30,6 +30,7 @@ internal static class ApiSetup
         services.AddSingleton<NodeEndpoints>();
         services.AddSingleton<NodeWriteEndpoints>();
         services.AddAccounts();
+        services.AddShares();
         services.AddJobs();
         services.AddSingleton<ZipEndpoints>();
         services.AddSingleton<ListEndpoints>();
@@ -64,6 +65,7 @@ internal static class ApiSetup
         NodeEndpoints.Map(routes);
         NodeWriteEndpoints.Map(routes);
         routes.MapAccounts();
+        routes.MapShares();
         routes.MapJobs();
         ZipEndpoints.Map(routes);
         ListEndpoints.Map(routes);

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Globalization;
 using Kosha.Storage;
+using Kosha.Storage.Accounts;
 using Kosha.Storage.Tree;
 using Kosha.WebDav.Links;
 
@@ -70,18 +71,26 @@ internal sealed class NodeEndpoints(NodeTree tree, FileDownload downloads)
         [Description("All folders before all files; false if it is left out.")] bool? foldersFirst = null,
         [Description("Members in a page, 1 to 1,000; 100 if it is left out.")] int? limit = null,
         [Description("The next of the page before, with the same id, sort, order and foldersFirst.")]
-        string? cursor = null)
+        string? cursor = null) => Results.Ok(await PageAsync(
+            tree, ApiCaller.Of(http), id, new(sort, order, foldersFirst, limit, cursor), http.RequestAborted));
+
+    /// <summary>Which page of a folder's members, in the words of a query.</summary>
+    internal sealed record PageQuery(string? Sort, string? Order, bool? FoldersFirst, int? Limit, string? Cursor);
+
+    /// <summary>A page of a folder's members. What its owner marks is not for visitors.</summary>
+    public static async Task<NodeList> PageAsync(
+        NodeTree tree, Caller caller, long id, PageQuery query, CancellationToken ct)
     {
         var wished = new NodeOrder(
-            RequestValues.Choice(sort, "sort", NodeSort.Name),
-            RequestValues.Choice(order, "order", ListOrder.Asc) == ListOrder.Desc, foldersFirst ?? false);
+            RequestValues.Choice(query.Sort, "sort", NodeSort.Name),
+            RequestValues.Choice(query.Order, "order", ListOrder.Asc) == ListOrder.Desc, query.FoldersFirst ?? false);
         var list = string.Create(
             CultureInfo.InvariantCulture, $"children {id} {wished.By} {wished.IsDescending} {wished.FoldersFirst}");
-        var after = PageCursor.Read(cursor, list, 3) is [var isFolder, var key, var name]
+        var after = PageCursor.Read(query.Cursor, list, 3) is [var isFolder, var key, var name]
             ? new NodePosition(isFolder == "d", key, name) : null;
-        var page = await tree.ChildrenAsync(
-            ApiCaller.Of(http), id, wished, after, PageCursor.Limit(limit), http.RequestAborted);
-        return Results.Ok(new NodeList([.. page.Nodes.Select(node => new NodeAnswer(node))],
-            page.Next is { } next ? PageCursor.Write(list, next.IsFolder ? "d" : "f", next.Key, next.Name) : null));
+        var page = await tree.ChildrenAsync(caller, id, wished, after, PageCursor.Limit(query.Limit), ct);
+        return new([.. page.Nodes.Select(node => new NodeAnswer(
+                caller.ShareLinkId is null ? node : node with { IsFavorite = false }))],
+            page.Next is { } next ? PageCursor.Write(list, next.IsFolder ? "d" : "f", next.Key, next.Name) : null);
     }
 }

@@ -10,8 +10,8 @@ public sealed record PlanAnswer
 
     public required string Name { get; init; }
 
-    [Description("Each of maxBytes, maxNodes, maxFileBytes, trashDays, versionDays and maxOpenUploads; null is "
-        + "unlimited, 0 is nothing.")]
+    [Description("Each of maxBytes, maxNodes, maxFileBytes, trashDays, versionDays, maxOpenUploads, maxShareLinks, "
+        + "maxShareDays and maxShareLinksWithoutPassword; null is unlimited, 0 is nothing.")]
     public required IReadOnlyDictionary<PlanLimit, long?> Limits { get; init; }
 
     public required long Users { get; init; }
@@ -59,7 +59,7 @@ public sealed record UsageAnswer
     [Description("The name of the plan.")]
     public required string Plan { get; init; }
 
-    [Description("Each of maxBytes, maxNodes, maxFileBytes, trashDays, versionDays and maxOpenUploads; null is "
-        + "unlimited, 0 is nothing.")]
+    [Description("Each of maxBytes, maxNodes, maxFileBytes, trashDays, versionDays, maxOpenUploads, maxShareLinks, "
+        + "maxShareDays and maxShareLinksWithoutPassword; null is unlimited, 0 is nothing.")]
     public required IReadOnlyDictionary<PlanLimit, long?> Limits { get; init; }
 }

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Mvc;
 namespace Kosha.Daemon.Api;
 
 /// <summary>
-/// <c>/api/webhooks</c>: where a user's own events go; <c>/api/admin/webhooks</c>: where those of the whole installation
+/// <c>/api/webhooks</c>: where a user's own events go; <c>/api/admin/webhooks</c>: where those of the installation
 /// go.
 /// </summary>
 internal sealed class WebhookEndpoints(

@@ -12,7 +12,7 @@ namespace Kosha.Daemon.Api;
 /// <summary><c>/api/zip</c>: a selection of folders and files as one file, made while it is sent.</summary>
 internal sealed class ZipEndpoints(NodeTree tree, Vault vault)
 {
-    private const string MediaType = "application/zip";
+    public const string MediaType = "application/zip";
 
     /// <summary>Folders and files in one zip file.</summary>
     private const int MaxNodes = 100_000;
@@ -23,7 +23,7 @@ internal sealed class ZipEndpoints(NodeTree tree, Vault vault)
     /// <summary>Zip files that one daemon makes at once: each keeps a processor busy.</summary>
     private const int MaxAtOnce = 8;
 
-    /// <summary>How many each user gets now.</summary>
+    /// <summary>How many each user gets now, and the visitors of each share link, whose key is below zero.</summary>
     private readonly ConcurrentDictionary<long, int> running = [];
 
     private int total;
@@ -39,14 +39,18 @@ internal sealed class ZipEndpoints(NodeTree tree, Vault vault)
 
     private async Task AnswerAsync(
         [Description("Ids with ',' between them, 1 to 500. What lies below another of them goes with it.")] string ids,
-        HttpContext http)
+        HttpContext http) => await PackAsync(http, ApiCaller.Of(http), Read(ids), () => Task.CompletedTask);
+
+    /// <summary>Answers with a zip file of what the caller reaches.</summary>
+    /// <param name="beginAsync">Once it is clear that there is one, before its first byte.</param>
+    public async Task PackAsync(HttpContext http, Caller caller, long[] ids, Func<Task> beginAsync)
     {
-        var (caller, aborted) = (ApiCaller.Of(http), http.RequestAborted);
         Enter(caller);
         try
         {
-            var selected = await tree.SelectAsync(caller, Read(ids), MaxNodes, aborted);
+            var selected = await tree.SelectAsync(caller, ids, MaxNodes, http.RequestAborted);
             RequireWhole(selected);
+            await beginAsync();
             await SendAsync(http, caller, selected);
         }
         finally
@@ -58,7 +62,7 @@ internal sealed class ZipEndpoints(NodeTree tree, Vault vault)
     /// <summary>Fault: LimitReached.</summary>
     private void Enter(Caller caller)
     {
-        var own = running.AddOrUpdate(caller.UserId, 1, (_, count) => count + 1);
+        var own = running.AddOrUpdate(KeyOf(caller), 1, (_, count) => count + 1);
         var all = Interlocked.Increment(ref total);
         if (own <= MaxPerUser && all <= MaxAtOnce)
             return;
@@ -72,12 +76,15 @@ internal sealed class ZipEndpoints(NodeTree tree, Vault vault)
     {
         Interlocked.Decrement(ref total);
         // No entry stays behind for users who get none.
-        var left = running.AddOrUpdate(caller.UserId, 0, (_, count) => count - 1);
+        var left = running.AddOrUpdate(KeyOf(caller), 0, (_, count) => count - 1);
         if (left == 0)
-            running.TryRemove(new KeyValuePair<long, int>(caller.UserId, 0));
+            running.TryRemove(new KeyValuePair<long, int>(KeyOf(caller), 0));
     }
 
-    private static long[] Read(string ids)
+    private static long KeyOf(Caller caller) => -caller.ShareLinkId ?? caller.UserId;
+
+    /// <summary>Fault: InvalidValue.</summary>
+    public static long[] Read(string ids)
     {
         var texts = ids.Split(',', NodeTree.MaxBatch + 1, StringSplitOptions.TrimEntries);
         return Array.ConvertAll(texts, text =>

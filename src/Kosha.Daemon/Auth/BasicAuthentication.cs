@@ -9,7 +9,7 @@ namespace Kosha.Daemon.Auth;
 /// <see cref="Caller"/> among its features; that of a session has one already. OPTIONS passes without one: it reveals
 /// nothing, and the preflights of browsers carry no credential. So do endpoints that are for everybody.
 /// </summary>
-internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn)
+internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn, ShareMounts mounts)
 {
     public const string Path = "/dav";
 
@@ -30,7 +30,10 @@ internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn)
             return;
         }
         var address = ClientAddress.Exactly(context);
-        var result = await signIn.AuthenticateAsync(header, address, context.RequestAborted);
+        // Shared folders are mounted, and reach nothing of the API but what is for everybody.
+        var result = (ApiErrors.Covers(context.Request.Path)
+                ? null : await mounts.FindAsync(header, address, context.RequestAborted))
+            ?? await signIn.AuthenticateAsync(header, address, context.RequestAborted);
         if (result.Caller is { } caller)
         {
             await RunAsync(context, header, caller with { Address = address });
@@ -48,13 +51,19 @@ internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn)
         {
             await next(context);
             if (context.Response.StatusCode == StatusCodes.Status401Unauthorized)
-                signIn.Forget(header);
+                Forget(header);
         }
         catch (StorageException e) when (e.Fault == StorageFault.CredentialRevoked && !context.Response.HasStarted)
         {
-            signIn.Forget(header);
+            Forget(header);
             await ChallengeAsync(context, "The password has been changed or revoked.");
         }
+    }
+
+    private void Forget(string header)
+    {
+        signIn.Forget(header);
+        mounts.Forget(header);
     }
 
     /// <remarks>

@@ -236,13 +236,17 @@ internal sealed class SignIn(
     /// Hashes the password of somebody who is to be, as slowly as a verification and beside no more of them.
     /// </summary>
     /// <exception cref="StorageException">Unavailable: too many wait already.</exception>
-    public async Task<string> HashAsync(string password, CancellationToken ct)
+    public Task<string> HashAsync(string password, CancellationToken ct) =>
+        InTurnAsync(() => Task.FromResult(Passwords.Hash(password)), ct);
+
+    /// <summary>What hashes otherwise, beside no more of them. Fault: Unavailable.</summary>
+    public async Task<T> InTurnAsync<T>(Func<Task<T>> work, CancellationToken ct)
     {
         if (!await EnterAsync(ct))
             throw new StorageException(StorageFault.Unavailable, "Too many sign-ins at once. Try again.");
         try
         {
-            return Passwords.Hash(password);
+            return await work();
         }
         finally
         {

@@ -45,8 +45,10 @@ internal static class JobCommands
     private static string Outcome(JobRun? run) => run switch
     {
         null => "-",
+        { Outcome: "running", Done: { } done, Total: { } total } => string.Create(
+            CultureInfo.InvariantCulture, $"running: {run.Step} {done:N0} of {total:N0}"),
         { Outcome: "running", Done: { } done } => string.Create(
-            CultureInfo.InvariantCulture, $"running: {run.Step} {done:N0}{(run.Total is { } all ? $" of {all:N0}" : "")}"),
+            CultureInfo.InvariantCulture, $"running: {run.Step} {done:N0}"),
         _ => run.Outcome,
     };
 

@@ -20,6 +20,10 @@ internal static class PlanCommands
             "Days that versions are kept, at most 36500; 30 for a new plan, 0: none are."),
         (PlanLimit.MaxOpenUploads, "--max-open-uploads",
             "Uploads under way at once; 'unlimited': as the daemon's setting says."),
+        (PlanLimit.MaxShareLinks, "--max-share-links", "Share links that are open; 0: none may be made."),
+        (PlanLimit.MaxShareDays, "--max-share-days", "Days that a share link is open; 'unlimited': also for ever."),
+        (PlanLimit.MaxShareLinksWithoutPassword, "--max-share-links-without-password",
+            "Of the open share links those without a password; 0: each has one."),
     ];
 
     public static Command Create(CommandLine line) => new("plan", "What users may use. A change counts at once.")
@@ -36,9 +40,11 @@ internal static class PlanCommands
             {
                 plan.Name, plan.Users.ToString(CultureInfo.InvariantCulture), Say(plan.MaxBytes), Say(plan.MaxNodes),
                 Say(plan.MaxFileBytes), Say(plan.TrashDays), Say(plan.VersionDays), Say(plan.MaxOpenUploads),
+                Say(plan.MaxShareLinks), Say(plan.MaxShareDays), Say(plan.MaxShareLinksWithoutPassword),
             });
             TextTable.Write(Console.Out,
-                ["NAME", "USERS", "BYTES", "NODES", "FILE BYTES", "TRASH DAYS", "VERSION DAYS", "UPLOADS"], rows);
+                ["NAME", "USERS", "BYTES", "NODES", "FILE BYTES", "TRASH DAYS", "VERSION DAYS", "UPLOADS",
+                    "SHARE LINKS", "SHARE DAYS", "OPEN LINKS"], rows);
         }));
         return command;
     }

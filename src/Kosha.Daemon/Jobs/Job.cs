@@ -45,6 +45,8 @@ internal sealed record Job(
             AuditRetentionJob.RunAsync),
         new("usage", "0 30 4 * * ?", "Compares what users are charged with what they have.", JobWork.CheckUsageAsync),
         new("totals", "0 50 5/6 * * ?", "Counts files, bytes and users for the charts.", JobWork.TakeTotalsAsync),
+        new("share-expiry", "0 50 2 * * ?", "Forgets share links that have been over for 30 days.",
+            ShareExpiryJob.RunAsync),
         new("webhooks", "0 35 * * * ?", "Removes messages to webhooks that were delivered or given up long ago.",
             WebhooksJob.RunAsync),
     ];

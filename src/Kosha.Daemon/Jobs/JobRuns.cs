@@ -31,12 +31,13 @@ internal sealed partial class JobRuns(
     /// <param name="caller">Who; null: a command.</param>
     /// <param name="ct">Ends it.</param>
     /// <exception cref="StorageException">InUse: it runs already.</exception>
-    public async Task<long> StartByHandAsync(Job job, Caller? caller, CancellationToken ct) =>
-        await runs.StartAsync(
-            job.Name, Node, firedAt: null,
-            new(AuditActions.JobRun, caller) { Subject = job.Name, IsCommand = caller is null }, ct) ?? throw new StorageException(StorageFault.InUse,
-            $"The job {job.Name} runs now. Wait until it is done; a run whose process died is over two and a half "
-            + "minutes later.");
+    public async Task<long> StartByHandAsync(Job job, Caller? caller, CancellationToken ct)
+    {
+        var told = new AuditEntry(AuditActions.JobRun, caller) { Subject = job.Name, IsCommand = caller is null };
+        return await runs.StartAsync(job.Name, Node, firedAt: null, told, ct) ?? throw new StorageException(
+            StorageFault.InUse, $"The job {job.Name} runs now. Wait until it is done; a run whose process died is over "
+            + "two and a half minutes later.");
+    }
 
     /// <summary>
     /// Runs a job to its end; what goes wrong in it is told by the result and stands in the history.

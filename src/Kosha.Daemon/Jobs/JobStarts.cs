@@ -13,7 +13,8 @@ internal sealed partial class JobStarts(
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>What they have done by then is whole.</summary>
-    public Task StopAsync(CancellationToken cancellationToken) => Task.WhenAll(running.Keys).WaitAsync(cancellationToken);
+    public Task StopAsync(CancellationToken cancellationToken) =>
+        Task.WhenAll(running.Keys).WaitAsync(cancellationToken);
 
     /// <summary>Starts a job for somebody who does not wait for its end.</summary>
     /// <returns>The run's id.</returns>

@@ -100,7 +100,7 @@ internal static class JobWork
         var done = await new AccountDeletion(job.Database, job.Blobs) { Progress = job.Progress }
             .RunAsync(UploadExpiry.DefaultSlack, ct);
         return Tell(
-            $"{done.Deleted:N0} accounts deleted, {done.Waiting:N0} not yet; {done.Nodes:N0} files and folders removed.",
+            $"{done.Deleted:N0} accounts deleted, {done.Waiting:N0} not yet; {done.Nodes:N0} nodes removed.",
             done.Failed, ("deleted", done.Deleted), ("waiting", done.Waiting), ("nodes", done.Nodes));
     }
 

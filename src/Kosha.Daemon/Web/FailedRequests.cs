@@ -1,3 +1,4 @@
+using Kosha.Daemon.Api;
 using Kosha.Storage;
 using Kosha.WebDav.Links;
 using Microsoft.AspNetCore.Connections;
@@ -36,10 +37,13 @@ internal sealed partial class FailedRequests(RequestDelegate next, ILogger<Faile
         }
     }
 
-    /// <summary>Who has a link's path has the link.</summary>
+    /// <summary>What follows is a secret: who has a link's path has the link.</summary>
+    private static readonly string[] SecretPaths = [LinkEndpoint.Prefix, SharePage.Prefix, VisitEndpoints.Prefix];
+
     private static string PathOf(HttpContext context) =>
-        context.Request.Path.StartsWithSegments(LinkEndpoint.Prefix, StringComparison.OrdinalIgnoreCase)
-            ? LinkEndpoint.Prefix : context.Request.Path;
+        Array.Find(SecretPaths, prefix =>
+            context.Request.Path.StartsWithSegments(prefix, StringComparison.OrdinalIgnoreCase))
+        ?? context.Request.Path;
 
     private static bool IsClientGone(HttpContext context, Exception e) =>
         e is ConnectionResetException or ConnectionAbortedException

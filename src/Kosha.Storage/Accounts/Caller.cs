@@ -12,9 +12,9 @@ namespace Kosha.Storage.Accounts;
 /// own.</param>
 /// <param name="SessionId">The session of a browser, which ends with the password, too. Null: there is none.</param>
 /// <param name="Redirect">What the app password says of redirects; null: as the daemon's setting.</param>
-/// <param name="RootId">The folder that is '/' for an app password that reaches no more than that; null: the user's
-/// root. An app password keeps it for ever, and ends with the folder.</param>
-/// <param name="IsReadOnly">An app password that changes nothing, which it keeps for ever, too.</param>
+/// <param name="RootId">The folder that is '/' for an app password that reaches no more than that, or what a share link
+/// shares, perhaps a file; null: the user's root. A credential keeps it for ever, and ends with the node.</param>
+/// <param name="IsReadOnly">An app password or a share link that changes nothing.</param>
 public sealed record Caller(
     long UserId, Guid CredentialStamp, long? AppPasswordId = null, RedirectMode? Redirect = null,
     long? SessionId = null, long? RootId = null, bool IsReadOnly = false)
@@ -23,8 +23,14 @@ public sealed record Caller(
     public string? Address { get; init; }
 
     /// <summary>
+    /// The share link by whose token a visitor reaches what <see cref="RootId"/> says of the user's; the stamp is then
+    /// <c>share_links.stamp</c>. Null: it is the user.
+    /// </summary>
+    public long? ShareLinkId { get; init; }
+
+    /// <summary>
     /// The one predicate for "the credential still holds", on a row u of <c>users</c>. An app password for a folder
-    /// holds only while that is live.
+    /// holds only while that is live, a share link while what it shares is.
     /// </summary>
     internal const string Holds = """
         u.id = @UserId and u.disabled_at is null and case
@@ -35,6 +41,11 @@ public sealed record Caller(
             when @SessionId::bigint is not null
                 then u.credential_stamp = @CredentialStamp and exists (
                     select from sessions c where c.id = @SessionId and c.user_id = u.id and c.expires_at > now())
+            when @ShareLinkId::bigint is not null
+                then exists (
+                    select from share_links c where c.id = @ShareLinkId and c.user_id = u.id
+                        and c.stamp = @CredentialStamp and c.node_id = @RootId and c.revoked_at is null
+                        and (c.expires_at is null or c.expires_at > now()) and is_live(c.node_id))
             else u.credential_stamp = @CredentialStamp end
         """;
 
@@ -43,7 +54,8 @@ public sealed record Caller(
     public void RequireWrite()
     {
         if (IsReadOnly)
-            throw new StorageException(StorageFault.NotAllowed, "This app password can read, and change nothing.");
+            throw new StorageException(StorageFault.NotAllowed,
+                ShareLinkId is null ? "This app password can read, and change nothing." : "This link is for reading.");
     }
 
     /// <summary>Before what concerns more than live files, such as the trash: nobody knows there what lay where.
@@ -52,7 +64,7 @@ public sealed record Caller(
     public void RequireAllFiles()
     {
         if (RootId is not null)
-            throw new StorageException(StorageFault.NotAllowed, "This app password is for one folder, and no more.");
+            throw new StorageException(StorageFault.NotAllowed, "This credential is for one folder, and no more.");
     }
 
     /// <summary>What every statement that asks for it is refused with.</summary>

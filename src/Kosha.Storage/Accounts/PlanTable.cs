@@ -27,6 +27,15 @@ public enum PlanLimit
 
     /// <summary>Uploads under way at once; null: as the daemon's setting says.</summary>
     MaxOpenUploads,
+
+    /// <summary>Share links that are open; 0: none may be made.</summary>
+    MaxShareLinks,
+
+    /// <summary>How long a share link is open; null: also for ever.</summary>
+    MaxShareDays,
+
+    /// <summary>Of the open share links those without a password; 0: each has one.</summary>
+    MaxShareLinksWithoutPassword,
 }
 
 /// <summary>One row of <c>plans</c>, and how many users have it.</summary>
@@ -49,6 +58,12 @@ public sealed record PlanRow
 
     public int? MaxOpenUploads { get; init; }
 
+    public int? MaxShareLinks { get; init; }
+
+    public int? MaxShareDays { get; init; }
+
+    public int? MaxShareLinksWithoutPassword { get; init; }
+
     public long Users { get; init; }
 
     /// <summary>All of them.</summary>
@@ -60,6 +75,9 @@ public sealed record PlanRow
         [PlanLimit.TrashDays] = TrashDays,
         [PlanLimit.VersionDays] = VersionDays,
         [PlanLimit.MaxOpenUploads] = MaxOpenUploads,
+        [PlanLimit.MaxShareLinks] = MaxShareLinks,
+        [PlanLimit.MaxShareDays] = MaxShareDays,
+        [PlanLimit.MaxShareLinksWithoutPassword] = MaxShareLinksWithoutPassword,
     };
 }
 
@@ -79,7 +97,7 @@ public sealed class PlanTable(Database database)
     public static long Most(PlanLimit limit) => limit switch
     {
         PlanLimit.MaxBytes or PlanLimit.MaxFileBytes => 1L << 60,
-        PlanLimit.TrashDays or PlanLimit.VersionDays => 36_500,
+        PlanLimit.TrashDays or PlanLimit.VersionDays or PlanLimit.MaxShareDays => 36_500,
         _ => 1_000_000_000,
     };
 
@@ -88,7 +106,8 @@ public sealed class PlanTable(Database database)
 
     /// <summary>Columns of a <see cref="PlanRow"/>, for a table named p.</summary>
     internal const string Columns = """
-        p.id, p.name, p.max_bytes, p.max_nodes, p.max_file_bytes, p.trash_days, p.version_days, p.max_open_uploads
+        p.id, p.name, p.max_bytes, p.max_nodes, p.max_file_bytes, p.trash_days, p.version_days, p.max_open_uploads,
+        p.max_share_links, p.max_share_days, p.max_share_links_without_password
         """;
 
     private const string SqlList = $"""
@@ -109,8 +128,10 @@ public sealed class PlanTable(Database database)
 
     private const string SqlAdd = $"""
         insert into plans as p (
-            name, max_bytes, max_nodes, max_file_bytes, trash_days, version_days, max_open_uploads)
-        values (@name, @MaxBytes, @MaxNodes, @MaxFileBytes, @TrashDays, @VersionDays, @MaxOpenUploads)
+            name, max_bytes, max_nodes, max_file_bytes, trash_days, version_days, max_open_uploads,
+            max_share_links, max_share_days, max_share_links_without_password)
+        values (@name, @MaxBytes, @MaxNodes, @MaxFileBytes, @TrashDays, @VersionDays, @MaxOpenUploads,
+            @MaxShareLinks, @MaxShareDays, @MaxShareLinksWithoutPassword)
         on conflict (name) do nothing returning {Columns}
         """;
 
@@ -154,7 +175,11 @@ public sealed class PlanTable(Database database)
             trash_days = case when 'TrashDays' = any(@changed) then @TrashDays else trash_days end,
             version_days = case when 'VersionDays' = any(@changed) then @VersionDays else version_days end,
             max_open_uploads =
-                case when 'MaxOpenUploads' = any(@changed) then @MaxOpenUploads else max_open_uploads end
+                case when 'MaxOpenUploads' = any(@changed) then @MaxOpenUploads else max_open_uploads end,
+            max_share_links = case when 'MaxShareLinks' = any(@changed) then @MaxShareLinks else max_share_links end,
+            max_share_days = case when 'MaxShareDays' = any(@changed) then @MaxShareDays else max_share_days end,
+            max_share_links_without_password = case when 'MaxShareLinksWithoutPassword' = any(@changed)
+                then @MaxShareLinksWithoutPassword else max_share_links_without_password end
         where p.id = @id
         returning {Columns}, (select count(*) from users u where u.plan_id = p.id) as users
         """;
@@ -228,7 +253,7 @@ public sealed class PlanTable(Database database)
 
     private static StorageException Missing() => new(StorageFault.NotFound, "There is no such plan.");
 
-    /// <summary>All six, of which those that are not named are null.</summary>
+    /// <summary>All of them, of which those that are not named are null.</summary>
     private static DynamicParameters Parameters(IReadOnlyDictionary<PlanLimit, long?> limits)
     {
         var parameters = new DynamicParameters();

@@ -189,7 +189,7 @@ public sealed class UsageTable(Database database)
         """;
 
     /// <summary>
-    /// What is wrong with a user's usage, in words; null: nothing. Exact while the user writes, and nobody waits for it.
+    /// What is wrong with a user's usage, in words; null: nothing. Exact while the user writes, who does not wait.
     /// </summary>
     internal Task<string?> DifferenceAsync(long userId, CancellationToken ct) =>
         database.ReadAsync(connection => connection.ExecuteScalarAsync<string?>(new(

@@ -55,6 +55,7 @@ public sealed partial class UserTable
         delete from sessions where user_id = @userId;
         delete from app_passwords where user_id = @userId;
         delete from two_factors where user_id = @userId;
+        delete from share_links where user_id = @userId;
         delete from outbox where webhook_id = any(array(select id from webhooks where user_id = @userId));
         delete from webhooks where user_id = @userId;
         delete from usage where user_id = @userId;

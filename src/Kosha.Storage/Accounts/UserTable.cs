@@ -79,6 +79,9 @@ public sealed partial class UserTable(Database database)
     public const int MaxUsernameLength = 80;
     public const int MaxEmailLength = 120;
 
+    /// <summary>Nobody's username: by it a share link is mounted as a drive.</summary>
+    public const string ShareName = "share";
+
     private const string SqlTaken = """
         select case when lower(username) = lower(@Username) then 'name' else 'email' end
         from users where lower(username) = lower(@Username) or lower(email) = lower(@Email)
@@ -178,6 +181,8 @@ public sealed partial class UserTable(Database database)
         // Runes, because the database counts code points.
         if (username.EnumerateRunes().Count() is 0 or > MaxUsernameLength)
             throw Invalid($"A username has 1 to {MaxUsernameLength} letters.");
+        if (username.Equals(ShareName, StringComparison.OrdinalIgnoreCase))
+            throw Invalid($"'{ShareName}' is the name by which share links are mounted; choose another one.");
         if (username.Trim() != username)
             throw Invalid("A username neither begins nor ends with a space.");
         if (username.Any(c => c is '@' or ':' or '/' or '\\' || char.IsControl(c)))

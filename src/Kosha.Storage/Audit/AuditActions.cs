@@ -55,6 +55,20 @@ public static class AuditActions
 
     public const string VersionDelete = "version-delete";
 
+    // Share links
+
+    public const string ShareAdd = "share-add";
+
+    public const string ShareChange = "share-change";
+
+    public const string ShareRevoke = "share-revoke";
+
+    /// <summary>Downloads and uploads of a visitor; of one address some are told together.</summary>
+    public const string ShareUse = "share-use";
+
+    /// <summary>A token of no link, or a wrong password of one.</summary>
+    public const string ShareRefused = "share-refused";
+
     // Administration
 
     public const string UserAdd = "user-add";

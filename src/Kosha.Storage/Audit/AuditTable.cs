@@ -91,7 +91,8 @@ public sealed partial class AuditTable(Database database)
                @credentialId, @address, @action, @nodeId, @subject, @detail, true, date_trunc('minute', now()), @refusal
         where @most > (
             select count(*) from audit o
-            where o.refused_in = date_trunc('minute', now()) and o.refusal is not null and o.refusal <> @refusal)
+            where o.refused_in = date_trunc('minute', now()) and o.refusal is not null)
+          or exists (select from audit e where e.refused_in = date_trunc('minute', now()) and e.refusal = @refusal)
         on conflict (refused_in, refusal) where refusal is not null do update set times = a.times + 1
         """;
 
@@ -139,6 +140,7 @@ public sealed partial class AuditTable(Database database)
     {
         { Caller: { AppPasswordId: { } id } } => ("app-password", id),
         { Caller: { SessionId: { } id } } => ("session", id),
+        { Caller: { ShareLinkId: { } id } } => ("share-link", id),
         { Caller: not null } => ("password", null),
         { IsCommand: true } => ("command", null),
         _ => (null, null),

@@ -140,6 +140,7 @@ public sealed class LockTable(Database database, NodeTree tree)
             new
             {
                 caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
+                caller.ShareLinkId,
                 tokens = tokens.ToArray(),
             },
             transaction, cancellationToken: ct)), ct);

@@ -61,6 +61,8 @@ public sealed partial class NodeTree
             {Outbox.SqlTell}
         ), versions_gone as (
             delete from versions v where v.node_id = any(array(select id from enough)) returning v.size
+        ), links_gone as (
+            delete from share_links s where s.node_id = any(array(select id from enough))
         ), gone as (
             delete from file_nodes n where n.id = any(array(select id from enough)) returning n.size
         ), freed as (

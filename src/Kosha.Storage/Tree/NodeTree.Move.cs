@@ -27,6 +27,9 @@ public sealed partial class NodeTree
         from file_nodes s where t.id = @targetId and s.id = @sourceId;
         """;
 
+    /// <summary>Who was given the file finds it at its new place.</summary>
+    private const string SqlTakeLinks = "update share_links set node_id = @targetId where node_id = @sourceId;";
+
     private const string SqlDelete = "delete from file_nodes where id = @sourceId;";
 
     /// <summary>
@@ -128,7 +131,7 @@ public sealed partial class NodeTree
         var target = to.Existing;
         // What the source brings does not count as kept under the writer's lock.
         var sql = SqlTakeOver + (IsKept(target, source.BlobId) ? SqlKeepVersion : "")
-            + (isMove ? SqlTakeVersions + SqlDelete : "") + UsageTable.SqlCharge;
+            + (isMove ? SqlTakeVersions + SqlTakeLinks + SqlDelete : "") + UsageTable.SqlCharge;
         var parameters = new
         {
             source.UserId, sourceId = source.Id, targetId = target.Id, nodeId = target.Id, modifiedAt,

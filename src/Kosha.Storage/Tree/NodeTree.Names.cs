@@ -1,5 +1,6 @@
 using System.Globalization;
 using Dapper;
+using Npgsql;
 
 namespace Kosha.Storage.Tree;
 
@@ -50,11 +51,26 @@ public sealed partial class NodeTree
             throw AlreadyExists(
                 $"'{taken[0].By.Name}' exists already.", [.. taken.Select(t => t.By).DistinctBy(node => node.Id)]);
         var numbered = taken.Count == 0 ? [] : await NumberedAsync(
-            batch, folderId, [.. taken.Select(t => batch.Sources[t.Index].Existing)], [.. owners.Keys], ct);
+            batch.Transaction, folderId, [.. taken.Select(t => batch.Sources[t.Index].Existing)], [.. owners.Keys], ct);
         Place?[] named = [.. batch.Targets.Select((target, i) => Stays(i) ? null : target)];
         foreach (var (name, (index, _)) in numbered.Zip(taken))
             named[index] = Renamed(batch.Targets[index], name);
         return named;
+    }
+
+    /// <summary>
+    /// The place itself where it is free, else one with a number. Of those who want one name at once each waits for the
+    /// last, or it would lose the race for a number to all of them.
+    /// </summary>
+    private static async Task<Place> BesideAsync(
+        NpgsqlTransaction transaction, Place place, Hold hold, CancellationToken ct)
+    {
+        if (place.Node is null)
+            return place;
+        if (hold == Hold.Shared)
+            throw new NeedsExclusiveException();
+        var wished = new FileNode { Name = place.Path.Name };
+        return Renamed(place, (await NumberedAsync(transaction, place.Folder.Id, [wished], [], ct))[0]);
     }
 
     /// <summary>The same place by another name, which is free. Locks of what had the first one do not concern it.
@@ -83,12 +99,13 @@ public sealed partial class NodeTree
     /// <summary>A free name for each node: "a (2).txt". Fault: LimitReached where too many of a kind are taken.
     /// </summary>
     private static async Task<List<string>> NumberedAsync(
-        Batch batch, long folderId, List<FileNode> nodes, IReadOnlyCollection<string> reserved, CancellationToken ct)
+        NpgsqlTransaction transaction, long folderId, List<FileNode> nodes, IReadOnlyCollection<string> reserved,
+        CancellationToken ct)
     {
         var parts = nodes.ConvertAll(node => NodePath.SplitForMark(node.Name, node.IsFolder));
         var stems = parts.Select(part => part.Stem).Distinct().ToArray();
-        var taken = (await batch.Transaction.Connection!.QueryAsync<NumberedName>(
-            new(SqlNumbered, new { stems, folderId, MaxNumbered }, batch.Transaction, cancellationToken: ct)))
+        var taken = (await transaction.Connection!.QueryAsync<NumberedName>(
+            new(SqlNumbered, new { stems, folderId, MaxNumbered }, transaction, cancellationToken: ct)))
             .AsList();
         // A number that looks free might be one of those that were not looked at.
         if (taken.CountBy(name => name.Stem).FirstOrDefault(kind => kind.Value >= MaxNumbered).Key is { } full)

@@ -106,6 +106,8 @@ public sealed partial class NodeTree
               and not exists (select from file_nodes c where c.parent_id = n.id offset 0)
         ), old as (
             delete from versions v where v.node_id = any(array(select id from leaves)) returning v.size
+        ), links as (
+            delete from share_links s where s.node_id = any(array(select id from leaves))
         ), gone as (
             delete from file_nodes g where g.id = any(array(select id from leaves)) returning g.id, g.size
         )
@@ -140,6 +142,8 @@ public sealed partial class NodeTree
         ), old as (
             delete from versions v where v.node_id = any(array(select id from members where not is_full))
             returning v.size
+        ), links as (
+            delete from share_links s where s.node_id = any(array(select id from members where not is_full))
         ), gone as (
             delete from file_nodes g where g.id = any(array(select id from members where not is_full)) returning g.size
         )
@@ -153,6 +157,8 @@ public sealed partial class NodeTree
             select n.id from file_nodes n where n.id = @Id and n.purging_at is not null
         ), old as (
             delete from versions v where v.node_id = any(array(select id from top)) returning v.size
+        ), links as (
+            delete from share_links s where s.node_id = any(array(select id from top))
         ), gone as (
             delete from file_nodes g where g.id = any(array(select id from top)) returning g.size
         )

@@ -67,6 +67,7 @@ public sealed partial class NodeTree
         var parameters = new
         {
             caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
+            caller.ShareLinkId,
             names = path.Names,
         };
         var found = await database.ReadAsync(async connection =>
@@ -90,6 +91,7 @@ public sealed partial class NodeTree
         var parameters = new
         {
             caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
+            caller.ShareLinkId,
             names = path.Names,
         };
         return await database.ReadAsync(async connection =>
@@ -137,6 +139,7 @@ public sealed partial class NodeTree
         var parameters = new
         {
             caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
+            caller.ShareLinkId,
             names = sought.Names,
             folded = sought.Names.Select(NodePath.Fold).ToArray(),
         };
@@ -226,6 +229,7 @@ public sealed partial class NodeTree
         var parameters = new
         {
             caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
+            caller.ShareLinkId,
             folderId, afterName = afterName ?? "", limit,
         };
         var command = new CommandDefinition(ListSql(details), parameters, cancellationToken: ct);
@@ -290,6 +294,7 @@ public sealed partial class NodeTree
         var parameters = new
         {
             caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
+            caller.ShareLinkId,
             folderId, ids, MaxPagePropertyBytes,
         };
         var rows = (await connection.QueryAsync<ListedProperties>(
@@ -333,7 +338,8 @@ public sealed partial class NodeTree
     /// again. One round trip; a second one asks what the trash would free, where room is short for the announced bytes.
     /// </summary>
     internal Task<WriteAllowance> AllowWriteAsync(
-        Caller caller, NodePath path, WriteConditions conditions, long? announced, CancellationToken ct)
+        Caller caller, NodePath path, WriteConditions conditions, long? announced, CancellationToken ct,
+        bool isBeside = false)
     {
         caller.RequireWrite();
         return database.ReadAsync(async connection =>
@@ -345,6 +351,8 @@ public sealed partial class NodeTree
                 new(sql, parameters, cancellationToken: ct));
             var places = ReadPlaces(results, caller, all);
             var room = await results.ReadSingleOrDefaultAsync<Room>() ?? throw Caller.Revoked();
+            if (isBeside)
+                places[0] = Renamed(places[0], path.Name);
             RequireDepth(places[0]);
             RequireIfHeader(places, 1, conditions);
             RequireWritable(places[0], conditions);

@@ -94,10 +94,11 @@ public sealed partial class NodeTree
     /// <param name="claim">The stored content; null for an empty file.</param>
     internal Task<WriteResult> NameAsync(
         Caller caller, NodePath path, FileWrite write, BlobClaim? claim, long size, CancellationToken ct) =>
-        WriteAsync(caller, [path], write.Conditions, async (transaction, places, _) =>
+        WriteAsync(caller, [path], write.Conditions, async (transaction, places, hold) =>
         {
-            RequireWritable(places[0], write.Conditions);
-            return await PutFileAsync(transaction, caller, places[0], write, claim, size, ct);
+            var place = write.IsBeside ? await BesideAsync(transaction, places[0], hold, ct) : places[0];
+            RequireWritable(place, write.Conditions);
+            return await PutFileAsync(transaction, caller, place, write, claim, size, ct);
         }, ct);
 
     /// <summary>

@@ -210,6 +210,7 @@ public sealed partial class NodeTree(Database database)
         new
         {
             caller.UserId, caller.CredentialStamp, caller.AppPasswordId, caller.SessionId, caller.RootId,
+            caller.ShareLinkId,
             paths = Array.ConvertAll(paths, path => string.Join('/', path.Names)),
             tokens = conditions.LockTokens.ToArray(),
         };

@@ -62,7 +62,7 @@ internal sealed class FsckRepair(Database database, IBlobStore store)
             foreach (var (blob, isDoomed) in page)
             {
                 var verdict = await ObjectCheck.LookAsync(store, blob, quick, ct);
-                // To read a large one may have taken longer than the lease.
+                // Whoever was followed meanwhile marks nothing.
                 await lease.RenewAsync(ct);
                 if (!verdict.IsProven)
                     await ReportAsync(blob, verdict, result.Unreadable, ct);

@@ -55,8 +55,8 @@ public sealed record JobRun
 public sealed record JobEnd(string Outcome, string Message, IReadOnlyDictionary<string, long> Counts);
 
 /// <summary>
-/// What the jobs did and do, for the administrator. A job runs once at a time, and once for each firing of its schedule.
-/// The last two hundred runs of each stay.
+/// What the jobs did and do, for the administrator. A job runs once at a time, and once for each firing of its
+/// schedule. The last two hundred runs of each stay.
 /// </summary>
 public sealed class JobRunTable(Database database)
 {
@@ -90,8 +90,8 @@ public sealed class JobRunTable(Database database)
     /// <param name="told">For the audit log, if it starts; null: nobody did it.</param>
     /// <param name="ct">Ends it.</param>
     /// <returns>
-    /// Its id; null: it is not to run, because it runs already or, by its schedule, because it is paused or ran for this
-    /// firing.
+    /// Its id; null: it is not to run, because it runs already or, by its schedule, because it is paused or ran for
+    /// this firing.
     /// </returns>
     public Task<long?> StartAsync(
         string job, string node, DateTime? firedAt, AuditEntry? told, CancellationToken ct) =>

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Diagnostics;
 
 namespace Kosha.Storage.Upkeep;
 
@@ -17,22 +16,30 @@ internal sealed class Lease : IAsyncDisposable
     private readonly LeaseTable leases;
     private readonly string name;
     private readonly Guid holder;
+    private readonly TimeProvider time;
     private readonly CancellationTokenSource over = new();
     private readonly Task renewing;
-    private long renewed = Stopwatch.GetTimestamp();
+    private long renewed;
     private volatile bool isLost;
 
-    private Lease(LeaseTable leases, string name, Guid holder)
+    private Lease(LeaseTable leases, string name, Guid holder, TimeProvider time)
     {
-        (this.leases, this.name, this.holder) = (leases, name, holder);
+        (this.leases, this.name, this.holder, this.time) = (leases, name, holder, time);
+        renewed = time.GetTimestamp();
         renewing = KeepAsync();
     }
 
     /// <exception cref="StorageException">AlreadyExists: another process does this work now.</exception>
-    public static async Task<Lease> TakeAsync(Database database, string name, CancellationToken ct)
+    public static Task<Lease> TakeAsync(Database database, string name, CancellationToken ct) =>
+        TakeAsync(database, name, TimeProvider.System, ct);
+
+    /// <inheritdoc cref="TakeAsync(Database, string, CancellationToken)"/>
+    public static async Task<Lease> TakeAsync(
+        Database database, string name, TimeProvider time, CancellationToken ct)
     {
         var (leases, holder) = (new LeaseTable(database), Guid.NewGuid());
-        return await leases.TakeAsync(name, holder, Duration, ct) ? new(leases, name, holder) : throw Refused(name);
+        return await leases.TakeAsync(name, holder, Duration, ct)
+            ? new(leases, name, holder, time) : throw Refused(name);
     }
 
     private static StorageException Refused(string name) => new(StorageFault.AlreadyExists,
@@ -40,10 +47,10 @@ internal sealed class Lease : IAsyncDisposable
         + "it died.");
 
     /// <summary>Costs nothing as long as it renews itself in time.</summary>
-    /// <inheritdoc cref="TakeAsync"/>
+    /// <exception cref="StorageException">AlreadyExists: another process has taken it.</exception>
     public async Task RenewAsync(CancellationToken ct)
     {
-        if (!isLost && Stopwatch.GetElapsedTime(Interlocked.Read(ref renewed)) >= 2 * RenewEvery)
+        if (!isLost && time.GetElapsedTime(Interlocked.Read(ref renewed)) >= 2 * RenewEvery)
             await AskAsync(ct);
         if (isLost)
             throw Refused(name);
@@ -51,7 +58,7 @@ internal sealed class Lease : IAsyncDisposable
 
     private async Task AskAsync(CancellationToken ct)
     {
-        var asked = Stopwatch.GetTimestamp();
+        var asked = time.GetTimestamp();
         if (await leases.RenewAsync(name, holder, Duration, ct))
             Interlocked.Exchange(ref renewed, asked);
         else
@@ -60,7 +67,7 @@ internal sealed class Lease : IAsyncDisposable
 
     private async Task KeepAsync()
     {
-        using var timer = new PeriodicTimer(RenewEvery);
+        using var timer = new PeriodicTimer(RenewEvery, time);
         try
         {
             while (!isLost && await timer.WaitForNextTickAsync(over.Token))

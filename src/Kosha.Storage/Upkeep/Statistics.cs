@@ -41,8 +41,8 @@ public sealed record Statistics
 
     private const string Sql = """
         select (select count(*) from users) as users,
-               n.files, n.folders, n.trash, t.trash_bytes, v.versions, v.version_bytes, g.logical_bytes, g.reserved_bytes,
-               b.contents, b.stored_bytes
+               n.files, n.folders, n.trash, t.trash_bytes, v.versions, v.version_bytes, g.logical_bytes,
+               g.reserved_bytes, b.contents, b.stored_bytes
         from (
             select count(*) filter (where not is_folder) as files,
                    count(*) filter (where is_folder and (parent_id is not null or trashed_at is not null)) as folders,

@@ -13,7 +13,7 @@ internal sealed partial class UploadTable
         where id = any(array(
             select id from uploads where cleared_at is null and expires_at <= now()
               and (state = 'open' or (state = 'verifying' and verifier_until <= now())) order by id limit @limit))
-          and (state = 'open' or (state = 'verifying' and verifier_until <= now()))
+          and expires_at <= now() and (state = 'open' or (state = 'verifying' and verifier_until <= now()))
         """;
 
     /// <summary>Ends what nobody completed in its time. Returns how many; fewer than the limit: all.</summary>

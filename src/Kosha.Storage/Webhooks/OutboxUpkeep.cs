@@ -3,7 +3,7 @@ using Kosha.Storage.Upkeep;
 
 namespace Kosha.Storage.Webhooks;
 
-/// <summary>Removes what was told long ago, in small steps; a run that was killed leaves the rest to the next.</summary>
+/// <summary>Removes what was told long ago, in small steps; a run that is killed leaves the rest to the next.</summary>
 public sealed class OutboxUpkeep(Database database)
 {
     private const string LeaseName = "webhooks";
@@ -53,35 +53,26 @@ public sealed class OutboxUpkeep(Database database)
     {
         await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
         await webhooks.DisableFullAsync(ct);
-        var messages = await ForgetRemovedAsync(lease, ct);
+        var messages = await RepeatAsync(lease, () => webhooks.ForgetRemovedAsync(RowsPerStep, ct), ct);
         foreach (var sql in new[] { SqlDelivered, SqlDead, SqlSwitchedOff })
-            messages += await RemoveAsync(sql, lease, ct);
-        return new(messages, await RemoveAsync(SqlReceived, lease, ct));
+            messages += await RepeatAsync(lease, () => RemoveAsync(sql, ct), ct);
+        return new(messages, await RepeatAsync(lease, () => RemoveAsync(SqlReceived, ct), ct));
     }
 
-    private async Task<long> ForgetRemovedAsync(Lease lease, CancellationToken ct)
+    /// <summary>Steps, until one had less to do than it may.</summary>
+    private static async Task<long> RepeatAsync(Lease lease, Func<Task<int>> step, CancellationToken ct)
     {
         for (var total = 0L; ;)
         {
             await lease.RenewAsync(ct);
-            var removed = await webhooks.ForgetRemovedAsync(RowsPerStep, ct);
+            var removed = await step();
             total += removed;
             if (removed < RowsPerStep)
                 return total;
         }
     }
 
-    private async Task<long> RemoveAsync(string sql, Lease lease, CancellationToken ct)
-    {
-        var parameters = new { DeliveredKept, DeadKept, ReceivedKept, RowsPerStep };
-        for (var total = 0L; ;)
-        {
-            await lease.RenewAsync(ct);
-            var removed = await database.WriteAsync(transaction => transaction.Connection!.ExecuteAsync(
-                new(sql, parameters, transaction, cancellationToken: ct)), ct);
-            total += removed;
-            if (removed < RowsPerStep)
-                return total;
-        }
-    }
+    private Task<int> RemoveAsync(string sql, CancellationToken ct) => database.WriteAsync(
+        transaction => transaction.Connection!.ExecuteAsync(new(
+            sql, new { DeliveredKept, DeadKept, ReceivedKept, RowsPerStep }, transaction, cancellationToken: ct)), ct);
 }

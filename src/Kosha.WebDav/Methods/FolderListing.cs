@@ -78,7 +78,7 @@ internal sealed class FolderListing(
     /// <summary>The own locks of all children, by child. Null: nobody asked, or there are none.</summary>
     private async ValueTask<Dictionary<long, List<NodeLock>>?> FindLocksAsync(Folder folder)
     {
-        if (!selection.NeedsLocks)
+        if (!selection.NeedsLocks || request.Caller.ShareLinkId is not null)
             return null;
         var found = await locks.ListInFolderAsync(request.Caller, folder.Id, folder.Path, request.Aborted);
         return found.Count == 0

@@ -21,7 +21,8 @@ internal sealed class PropFind(
         var selection = PropertySelection.For(body, request.IsExplorer);
         if (request.Conditions.StateLists.Count > 0)
             await tree.CheckAsync(request.Caller, request.Path, request.Conditions, request.Aborted);
-        var found = selection.NeedsLocks
+        // Who has locked what, and how the locks are called, is nothing to visitors.
+        var found = selection.NeedsLocks && request.Caller.ShareLinkId is null
             ? await tree.FindWithLocksAsync(request.Caller, request.Path, request.Aborted)
             : new LockedNode(await tree.FindAsync(request.Caller, request.Path, request.Aborted), []);
         var node = found.Node ?? throw DavException.NotFound();
@@ -56,7 +57,8 @@ internal sealed class PropFind(
 
     private async ValueTask<Quota?> FindQuotaAsync(DavRequest request, PropertySelection selection, FileNode node)
     {
-        if (!selection.NeedsQuota || !node.IsFolder)
+        // What the owner has left is nothing to visitors.
+        if (!selection.NeedsQuota || !node.IsFolder || request.Caller.ShareLinkId is not null)
             return null;
         var quota = await usage.QuotaAsync(request.Caller, request.Aborted);
         return quota with { AvailableBytes = quota.AvailableBytes ?? options.FreeBytes?.Invoke() };

@@ -21,6 +21,14 @@ public sealed record Belongings
 
     public required long AppPassword { get; init; }
 
+    /// <summary>A share link of a folder of its own, which takes files, too.</summary>
+    public required long Share { get; init; }
+
+    public required string ShareToken { get; init; }
+
+    /// <summary>A file in that folder.</summary>
+    public required long SharedFile { get; init; }
+
     public required long Webhook { get; init; }
 
     public required long Message { get; init; }
@@ -39,8 +47,10 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
 
     /// <summary>By method and route, as the routing table has them: every endpoint has one.</summary>
     public static Dictionary<string, AccessCase> All(Belongings own) => new(
-        [.. OfAccounts(own), .. OfFiles(own), .. OfTrashAndSearch(own), .. OfUploads(own),
-            .. OfWebhooks(own), .. OfAdministrators()],
+        [
+            .. OfAccounts(own), .. OfFiles(own), .. OfTrashAndSearch(own), .. OfUploads(own), .. OfShares(own),
+            .. OfWebhooks(own), .. OfAdministrators(),
+        ],
         StringComparer.Ordinal);
 
     private static Dictionary<string, AccessCase> OfAccounts(Belongings own) => new(StringComparer.Ordinal)
@@ -115,6 +125,23 @@ public sealed record AccessCase(string Path, string? Body = null, bool NamesOwn 
         ["POST /api/uploads/{id:long}/parts"] = Own($"uploads/{own.Upload}/parts"),
         ["POST /api/uploads/{id:long}/complete"] = Own($"uploads/{own.Upload}/complete"),
         ["DELETE /api/uploads/{id:long}"] = Own($"uploads/{own.Upload}"),
+    };
+
+    private static Dictionary<string, AccessCase> OfShares(Belongings own) => new(StringComparer.Ordinal)
+    {
+        ["GET /api/shares"] = new("shares"),
+        ["POST /api/shares"] = Own("shares", $$"""{"nodeId":{{own.SharedFile}}}"""),
+        ["GET /api/shares/{id:long}"] = Own($"shares/{own.Share}"),
+        ["PATCH /api/shares/{id:long}"] = Own($"shares/{own.Share}", """{"name":"kept"}"""),
+        ["DELETE /api/shares/{id:long}"] = Own($"shares/{own.Share}"),
+        ["GET /api/nodes/{id:long}/shares"] = new($"nodes/{own.SharedFile}/shares"),
+        ["GET /api/share/{token}"] = new($"share/{own.ShareToken}"),
+        ["POST /api/share/{token}/access"] = new($"share/{own.ShareToken}/access", """{"password":""}"""),
+        ["GET /api/share/{token}/nodes"] = new($"share/{own.ShareToken}/nodes"),
+        ["GET /api/share/{token}/nodes/{id:long}/content"] =
+            new($"share/{own.ShareToken}/nodes/{own.SharedFile}/content"),
+        ["GET /api/share/{token}/zip"] = new($"share/{own.ShareToken}/zip"),
+        ["PUT /api/share/{token}/files/{name}"] = new($"share/{own.ShareToken}/files/brought", "{}"),
     };
 
     private static Dictionary<string, AccessCase> OfWebhooks(Belongings own) => new(StringComparer.Ordinal)

@@ -20,11 +20,13 @@ public sealed class AccessMatrixTests(SharedKosha kosha, SharedPostgres postgres
     private readonly TestFolder folder = new();
     private readonly List<string> wrong = [];
     private readonly Dictionary<string, ApiClient> roles = [];
+    private ApiClient? visitor;
 
     public void Dispose()
     {
         foreach (var client in roles.Values)
             client.Dispose();
+        visitor?.Dispose();
         folder.Dispose();
     }
 
@@ -65,7 +67,13 @@ public sealed class AccessMatrixTests(SharedKosha kosha, SharedPostgres postgres
         var ordered = cases.OrderBy(each => Array.IndexOf(["GET", "PATCH", "PUT", "POST", "DELETE"], Method(each.Key)))
             .ThenBy(each => each.Key.EndsWith("/trash", StringComparison.Ordinal)).ToList();
         foreach (var (route, call) in ordered)
+        {
             await TryOthersAsync(process, drive.User, route, call, rules[route]!.Value);
+            // Who has a link is let in by that alone, and by Basic nowhere but in the drive.
+            visitor ??= new(process.Drive(new("share", cases["GET /api/share/{token}"].Path.Split('/')[1])));
+            Compare("share link", route, await SendAsync(visitor, route, call),
+                rules[route] == ApiAccess.Anyone ? null : 401);
+        }
         foreach (var (route, call) in ordered)
             await TryOwnerAsync(process, owner, route, call, rules[route]!.Value);
         Assert.True(wrong.Count == 0, string.Join('\n', wrong));
@@ -86,6 +94,12 @@ public sealed class AccessMatrixTests(SharedKosha kosha, SharedPostgres postgres
         {
             ["username"] = drive.User.Name, ["password"] = drive.User.Password,
         })).Must(200);
+        (await drive.MkcolAsync("given")).Must(201);
+        (await drive.PutAsync("given/file", "x")).Must(201);
+        var share = (await owner.PostAsync("shares", new
+        {
+            nodeId = await owner.IdAsync("/given"), allowsUpload = true,
+        })).Must(201);
         var versions = (await owner.SendAsync(HttpMethod.Get, $"nodes/{file}/versions")).Must(200);
         var webhook = (await owner.PostAsync("webhooks", new
         {
@@ -99,6 +113,9 @@ public sealed class AccessMatrixTests(SharedKosha kosha, SharedPostgres postgres
             File = file,
             Version = (long)versions.Body!["versions"]![0]!["id"]!,
             Trashed = trashed,
+            Share = share.Id,
+            ShareToken = share.Url.Split('/')[^1],
+            SharedFile = await owner.IdAsync("/given/file"),
             Upload = (await owner.BeginAsync("upload", [1, 2, 3])).Must(201).Id,
             Session = (long)session.Body!["sessionId"]!,
             Profile = (await owner.PostAsync("search-profiles", new { name = "kept" })).Must(201).Id,

@@ -164,6 +164,19 @@ public sealed class AuditTests(AuditNodes nodes) : IClassFixture<AuditNodes>
         Assert.NotEqual(0, (await Kosha.CommandAsync("audit", "list", "--outcome", "perhaps")).ExitCode);
     }
 
+    [Fact]
+    public async Task The_job_removes_what_is_older_than_the_setting()
+    {
+        await Sql.ExecuteAsync(nodes.ConnectionString, """
+            insert into audit (at, action, subject) values
+                (now() - interval '366 days', 'trash', 'too old'), (now() - interval '364 days', 'trash', 'old')
+            """);
+        var run = (await Kosha.CommandAsync("job", "run", "audit-retention")).MustSucceed();
+        Assert.Equal("1 entries of the audit log removed.", run.Output.Trim());
+        Assert.Equal("old", await Sql.ExecuteAsync(
+            nodes.ConnectionString, "select subject from audit where at < now() - interval '1 day'"));
+    }
+
     /// <summary>Whatever is done with known secrets, none of them is in any column.</summary>
     [Fact]
     public async Task No_secret_is_in_the_log()

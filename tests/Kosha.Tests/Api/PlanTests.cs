@@ -42,7 +42,7 @@ public sealed class PlanTests(SharedKosha kosha) : ApiTest(kosha)
         var changed = (await admin.SendAsync(
             HttpMethod.Patch, at, Body(null, ("maxBytes", null), ("maxNodes", 5), ("versionDays", 0)))).Must(200);
         var limits = changed.Body!["limits"]!.AsObject();
-        Assert.Equal(6, limits.Count);
+        Assert.Equal(9, limits.Count);
         Assert.Equal((null, 5L, 30L, 0L),
             ((long?)limits["maxBytes"], (long)limits["maxNodes"]!, (long)limits["trashDays"]!,
                 (long)limits["versionDays"]!));

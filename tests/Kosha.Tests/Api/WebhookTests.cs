@@ -109,27 +109,30 @@ public sealed class WebhookTests(SharedKosha kosha, SharedPostgres postgres) : A
         var own = (await api.PostAsync("webhooks", Body(drive, $"{receiver.Url}own", "file.created"))).Must(201);
         var all = (await admin.PostAsync(
             "admin/webhooks", Body(adminDrive, $"{receiver.Url}all", "file.*", "user.*"))).Must(201);
-        (await admin.SendAsync(HttpMethod.Get, "webhooks")).Must(200);
-        Assert.Empty((await admin.SendAsync(HttpMethod.Get, "webhooks")).Body!["webhooks"]!.AsArray());
+        Assert.Empty((await admin.SendAsync(HttpMethod.Get, "webhooks")).Must(200).Body!["webhooks"]!.AsArray());
         (await api.SendAsync(HttpMethod.Get, "admin/webhooks")).MustBe("forbidden", 403);
         (await drive.PutAsync("file", "content")).Must(201);
         (await adminDrive.PutAsync("of-admin", "content")).Must(201);
-        await Eventually.TrueAsync("three messages have come", () => Task.FromResult(receiver.Count == 3));
+        await Eventually.TrueAsync("three messages have come", () => receiver.Count == 3);
         Assert.Single(receiver.Received, message => message.IsSignedBy(own.Text("secret")!)
             && (string)JsonNode.Parse(message.Body)!["data"]!["node"]!["path"]! == "/file");
         Assert.Equal(2, receiver.Received.Count(message => message.IsSignedBy(all.Text("secret")!)));
-        var rotated = (await api.PostAsync(
-            $"webhooks/{own.Id}/rotate", new { password = drive.User.Password })).Must(200);
+        var password = drive.User.Password;
+        var rotated = (await api.PostAsync($"webhooks/{own.Id}/rotate", new { password })).Must(200);
         (await api.PostAsync($"webhooks/{own.Id}/test", new { })).Must(202);
-        await Eventually.TrueAsync("the test has come", () => Task.FromResult(receiver.Count == 4));
-        var test = receiver.Received[^1];
+        await Eventually.TrueAsync("the test has come", () => receiver.Count == 4);
+        var (test, newest) = (receiver.Received[^1], (JsonNode)null!);
         Assert.True(test.IsSignedBy(own.Text("secret")!) && test.IsSignedBy(rotated.Text("secret")!));
         Assert.Equal("webhook.test", (string)JsonNode.Parse(test.Body)!["type"]!);
-        var deliveries = (await api.SendAsync(HttpMethod.Get, $"webhooks/{own.Id}/deliveries")).Must(200);
-        var newest = deliveries.Body!["deliveries"]![0]!;
-        Assert.Equal(test.Id, (string)newest["messageId"]!);
+        await Eventually.TrueAsync("it is known as delivered", async () =>
+        {
+            newest = (await api.SendAsync(HttpMethod.Get, $"webhooks/{own.Id}/deliveries")).Must(200)
+                .Body!["deliveries"]![0]!;
+            return (string)newest["state"]! == "delivered";
+        });
+        Assert.Equal((test.Id, 200), ((string)newest["messageId"]!, (int)newest["lastStatus"]!));
         (await api.PostAsync($"webhooks/{own.Id}/deliveries/{newest["id"]}/retry", new { })).Must(204);
-        await Eventually.TrueAsync("it has come once more", () => Task.FromResult(receiver.Count == 5));
+        await Eventually.TrueAsync("it has come once more", () => receiver.Count == 5);
         Assert.Equal(test.Id, receiver.Received[^1].Id);
         await AssertNoSecretAsync(process, database, own, all, rotated);
     }

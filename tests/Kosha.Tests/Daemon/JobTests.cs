@@ -84,9 +84,9 @@ public sealed class JobTests(SharedPostgres postgres)
         await Eventually.TrueAsync("all are scheduled", async () =>
             await SqlAsync<long>(database, "select count(*) from qrtz_triggers") == Job.All.Count);
         await kosha.StopAsync();
-        // As if it had been off at five.
+        // As if it had been off at five. Three firings were missed, and it is due tomorrow again.
         await SqlAsync<string>(database, """
-            update qrtz_triggers set next_fire_time = next_fire_time - 864000000000 where trigger_name = 'scrub'
+            update qrtz_triggers set next_fire_time = next_fire_time - 3 * 864000000000 where trigger_name = 'scrub'
             returning trigger_name
             """);
         await using var again = await KoshaProcess.StartNewAsync([.. shared,
@@ -98,6 +98,11 @@ public sealed class JobTests(SharedPostgres postgres)
             database, "select count(*) from job_runs where job = 'scrub' and outcome = 'done'") == 1, seconds: 90);
         await Eventually.TrueAsync("the new schedule counts", async () =>
             await SqlAsync<long>(database, SqlPurgesDone) >= 2);
+        Assert.Equal(1L, await SqlAsync<long>(database, "select count(*) from job_runs where job = 'scrub'"));
+        Assert.True(await SqlAsync<bool>(database, """
+            select next_fire_time > extract(epoch from now()) * 10000000 + 621355968000000000
+            from qrtz_triggers where trigger_name = 'scrub'
+            """));
         Assert.Equal(0L, await SqlAsync<long>(
             database, "select count(*) from qrtz_triggers where trigger_name = 'sweep'"));
         await again.StopAsync();

@@ -42,6 +42,26 @@ public sealed class KoshaOptionsTests
         Assert.All(options.Effective.Skip(1), setting => Assert.Equal("default", setting.Source));
     }
 
+    [Theory]
+    [InlineData("Limits:SignInFailures", "0", false)]
+    [InlineData("Limits:BasicFailures", "3", true)]
+    [InlineData("Limits:FailuresByAddress", "0", false)]
+    [InlineData("Limits:Registrations", "0", false)]
+    [InlineData("Limits:ShareFailures", "0", false)]
+    [InlineData("Limits:UploadsPerMinute", "0", true)]
+    [InlineData("Limits:ConcurrentRequests", "0", true)]
+    [InlineData("Limits:ConcurrentRequestsPerAddress", "-1", false)]
+    [InlineData("Audit:RetentionDays", "36501", false)]
+    [InlineData("Audit:MaxEntries", "1000", true)]
+    public void Limits_are_numbers_and_those_that_keep_guessers_out_are_never_off(string key, string value, bool isGood)
+    {
+        var options = Read($"--{key}={value}");
+        if (isGood)
+            Assert.Empty(options.Problems);
+        else
+            Refused(options, $"{key}: '{value}'");
+    }
+
     [Fact]
     public void Later_sources_win()
     {

@@ -40,7 +40,8 @@ public sealed class PlanCommandTests(SharedKosha kosha)
         var name = $"plan{user.Name}";
         (await daemon.CommandAsync("plan", "add", name, "--max-bytes", "1K", "--version-days", "0")).MustSucceed();
         Refused(await daemon.CommandAsync("plan", "add", name), $"There is a plan '{name}' already.");
-        Assert.Equal([name, "0", "1024", "unlimited", "unlimited", "30", "0", "unlimited"], await RowAsync(name));
+        Assert.Equal([name, "0", "1024", "unlimited", "unlimited", "30", "0", "unlimited", "unlimited", "unlimited",
+            "unlimited"], await RowAsync(name));
 
         using var drive = daemon.Drive(user);
         (await drive.PutAsync("large", new byte[2000])).Must(201);
@@ -49,7 +50,8 @@ public sealed class PlanCommandTests(SharedKosha kosha)
         (await daemon.CommandAsync("plan", "set", name, "--max-bytes", "unlimited", "--max-nodes", "2")).MustSucceed();
         (await drive.PutAsync("more", new byte[1])).Must(201);
         (await drive.PutAsync("most", new byte[1])).Must(507);
-        Assert.Equal([name, "1", "unlimited", "2", "unlimited", "30", "0", "unlimited"], await RowAsync(name));
+        Assert.Equal([name, "1", "unlimited", "2", "unlimited", "30", "0", "unlimited", "unlimited", "unlimited",
+            "unlimited"], await RowAsync(name));
 
         Refused(await daemon.CommandAsync("plan", "delete", name), "There are users with this plan");
         Refused(await daemon.CommandAsync("plan", "delete", "default"), "New users get the plan 'default'");

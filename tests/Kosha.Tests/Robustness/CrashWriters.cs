@@ -84,15 +84,16 @@ internal sealed class CrashWriters(Random random)
     /// <summary>Reads every name: it has the content last acknowledged, or one that was tried after it.</summary>
     public async Task VerifyAsync(DavClient drive)
     {
-        foreach (var (name, expected) in files)
+        await Parallel.ForEachAsync(files, new ParallelOptions { MaxDegreeOfParallelism = Writers }, async (file, _) =>
         {
+            var (name, expected) = file;
             var answer = await drive.GetAsync(name);
             var found = answer.Status == 200 ? HashOf(answer.Body) : null;
             Assert.True(answer.Status is 200 or 404, $"{name}: {answer.Status}");
             Assert.True(found == expected.Acknowledged || (found is not null && expected.Tried.Contains(found)),
                 $"{name}: {answer.Body.Length} bytes, {found ?? "missing"}, that nobody wrote last");
             files[name] = new(found, []);
-        }
+        });
         Figures.Show($"{files.Count} names, {Acknowledged} acknowledged writes");
     }
 

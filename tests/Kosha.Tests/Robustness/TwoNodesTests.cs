@@ -117,6 +117,53 @@ public sealed class TwoNodesTests(TwoNodesTests.Nodes nodes) : IClassFixture<Two
         Assert.Equal("", (await again.PropfindAsync("file", "0")).Multistatus.Single.Value("lockdiscovery"));
     }
 
+    // Share links -----------------------------------------------------------------------------------------------------
+
+    private const string SqlEverything = """
+        select string_agg(query_to_xml(format('select * from %I.%I', schemaname, tablename), true, true, '')::text, '')
+        from pg_tables where schemaname = 'public'
+        """;
+
+    [Fact]
+    public async Task A_share_link_is_one_on_both_daemons_ends_on_both_at_once_and_is_in_no_dump()
+    {
+        (await one.MkcolAsync("shared")).Must(201);
+        (await one.PutAsync("shared/file", "shared")).Must(201);
+        using var api = new ApiClient(one);
+        var file = await api.IdAsync("/shared/file");
+        var made = (await api.PostAsync("shares", new
+        {
+            nodeId = await api.IdAsync("/shared"), password = "a long password",
+        })).Must(201);
+        using var here = new Visitor(nodes.First.Url, made.Url.Split('/')[^1]);
+        using var there = new Visitor(nodes.Second.Url, here.Token);
+        using var mountHere = nodes.First.Drive(new("share", here.Token + ":a long password"));
+        using var mountThere = nodes.Second.Drive(mountHere.User);
+        (await here.OpenAsync("a long password")).Must(200);
+        there.Ticket = here.Ticket;
+        foreach (var visitor in new[] { here, there })
+            Assert.Equal("shared", (await visitor.GetAsync($"nodes/{file}/content")).Must(200).Text);
+        foreach (var mount in new[] { mountHere, mountThere })
+            (await mount.GetAsync("file")).Must(200);
+        using (var otherApi = new ApiClient(other))
+            Assert.EndsWith(here.Token, (await otherApi.SendAsync(HttpMethod.Get, $"shares/{made.Id}")).Url,
+                StringComparison.Ordinal);
+
+        var everything = (string)(await Sql.ExecuteAsync(nodes.ConnectionString, SqlEverything))!;
+        Assert.Contains(one.User.Name, everything, StringComparison.Ordinal);
+        var token = System.Text.Encoding.ASCII.GetBytes(here.Token);
+        foreach (var form in new[] { here.Token, Convert.ToHexStringLower(token), Convert.ToBase64String(token)[..40] })
+            Assert.DoesNotContain(form, everything, StringComparison.OrdinalIgnoreCase);
+
+        (await api.SendAsync(HttpMethod.Delete, $"shares/{made.Id}")).Must(204);
+        foreach (var visitor in new[] { here, there })
+            (await visitor.GetAsync($"nodes/{file}/content")).Must(404);
+        foreach (var mount in new[] { mountHere, mountThere })
+            (await mount.GetAsync("file")).Must(401);
+        foreach (var node in new[] { nodes.First, nodes.Second })
+            Assert.DoesNotContain(here.Token, node.Output, StringComparison.Ordinal);
+    }
+
     // Links -----------------------------------------------------------------------------------------------------------
 
     private static Uri On(KoshaProcess node, Uri link) => new(node.Url, link.AbsolutePath);

@@ -1,0 +1,73 @@
+using Kosha.Tests.Api;
+using Kosha.Tests.Infrastructure;
+using Xunit;
+
+namespace Kosha.Tests.Clients;
+
+/// <summary>Shared folders as drives: username "share", password the link's token.</summary>
+public sealed class ShareMountTests(SharedKosha kosha) : ShareTest(kosha)
+{
+    private DavClient Mount(Visitor visitor, string password = "") =>
+        new(Drive.Server, new("share", visitor.Token + (password.Length == 0 ? "" : ":" + password)));
+
+    [Fact]
+    public async Task Rclone_syncs_a_shared_folder_and_changes_nothing()
+    {
+        var (_, visitor) = await ShareAsync(new { nodeId = Folder });
+        using var mount = Mount(visitor);
+        var rclone = await Rclone.ForAsync(mount);
+        using var folder = new TestFolder();
+        await rclone.RunAsync("sync", Rclone.Remote(""), folder["back"]);
+        Assert.Equal("content of a", await System.IO.File.ReadAllTextAsync(Path.Combine(folder["back"], "a.txt")));
+        Assert.Equal("content of b",
+            await System.IO.File.ReadAllTextAsync(Path.Combine(folder["back"], "sub", "b.txt")));
+        await rclone.RunAsync("check", "--checksum", Rclone.Remote(""), folder["back"]);
+        foreach (var change in new Func<Task<DavAnswer>>[]
+        {
+            () => mount.PutAsync("new", "x"), () => mount.PutAsync("a.txt", "x"), () => mount.MkcolAsync("new"),
+            () => mount.DeleteAsync("a.txt"), () => mount.MoveAsync("a.txt", "b.txt"),
+        })
+            (await change()).Must(403);
+        (await mount.GetAsync("../outside.txt")).Must(404);
+        (await mount.GetAsync("outside.txt")).Must(404);
+        // Nothing of its owner.
+        await Drive.LockAsync("shared/a.txt", "0");
+        Assert.DoesNotContain("activelock", (await mount.PropfindAsync("", "1")).Must(207).Text,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain("activelock", (await mount.PropfindAsync("a.txt", "0")).Must(207).Text,
+            StringComparison.Ordinal);
+        var found = (await mount.PropfindAsync("", "0")).Must(207).Text;
+        Assert.DoesNotContain("quota-used-bytes>", found, StringComparison.Ordinal);
+        using var api = new ApiClient(mount);
+        (await api.SendAsync(HttpMethod.Get, "nodes")).MustBe("unauthorized", 401);
+    }
+
+    [Fact]
+    public async Task A_mount_ends_with_its_link_and_begins_anew_with_another_password()
+    {
+        const string Password = "a long: password";
+        var (link, visitor) = await ShareAsync(new { nodeId = Folder, password = Password });
+        using var without = Mount(visitor);
+        (await without.GetAsync("a.txt")).Must(401);
+        using var mount = Mount(visitor, Password);
+        (await mount.GetAsync("a.txt")).Must(200);
+        (await ChangeLinkAsync(link.Id, new { password = "another password" })).Must(200);
+        (await mount.GetAsync("a.txt")).Must(401);
+        using var again = Mount(visitor, "another password");
+        (await again.GetAsync("a.txt")).Must(200);
+        (await Api.TrashAsync(Folder)).Must(204);
+        (await again.GetAsync("a.txt")).Must(401);
+        (await Api.PostAsync("trash/restore", new { ids = new[] { Folder } })).Must(200);
+        (await again.GetAsync("a.txt")).Must(200);
+        (await ChangeLinkAsync(link.Id, new { maxDownloads = 3 })).Must(200);
+        (await again.GetAsync("a.txt")).Must(401);
+        var (ended, other) = await ShareAsync(new { nodeId = Folder });
+        using var device = Mount(other);
+        (await device.GetAsync("a.txt")).Must(200);
+        (await RevokeAsync(ended.Id)).Must(204);
+        (await device.GetAsync("a.txt")).Must(401);
+        var (_, ofFile) = await ShareAsync(new { nodeId = File });
+        using var noFolder = Mount(ofFile);
+        (await noFolder.GetAsync("")).Must(401);
+    }
+}

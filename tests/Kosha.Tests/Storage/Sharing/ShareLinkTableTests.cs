@@ -1,0 +1,130 @@
+using System.Security.Cryptography;
+using Kosha.Storage;
+using Kosha.Storage.Sharing;
+using Kosha.Storage.Tree;
+using Kosha.Storage.Upkeep;
+using Kosha.Tests.Infrastructure;
+using Xunit;
+
+namespace Kosha.Tests.Storage.Sharing;
+
+/// <summary>Share links beside the tree: what purges, moves and upkeep leave of them.</summary>
+public sealed class ShareLinkTableTests(SharedPostgres postgres) : StorageTest(postgres)
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    private readonly Dictionary<long, byte[]> hashes = [];
+
+    private ShareLinkTable Links => new(Storage.Database);
+
+    private async Task<long> ShareAsync(string path, long? maxDownloads = null)
+    {
+        var hash = RandomNumberGenerator.GetBytes(32);
+        var made = await Links.AddAsync(User.Caller, new((await User.GetAsync(path)).Id, hash, [1])
+        {
+            MaxDownloads = maxDownloads,
+        }, None);
+        hashes[made.Id] = hash;
+        return made.Id;
+    }
+
+    private async Task<OpenShareLink> OpenAsync(long id) => (await Links.FindAsync(hashes[id], None))!;
+
+    private Task<long> CountAsync() => Storage.SqlAsync<long>("select count(*) from share_links");
+
+    [Fact]
+    public async Task A_link_goes_with_its_node_however_that_goes()
+    {
+        await User.MakeFoldersAsync("folder", "folder/sub", "empty");
+        foreach (var path in new[] { "folder/file", "folder/sub/deep", "file" })
+            await User.PutAsync(path, path);
+        foreach (var path in new[] { "folder", "folder/sub", "folder/file", "folder/sub/deep", "file", "empty" })
+            await ShareAsync(path);
+        await ShareAsync("file");
+        foreach (var path in new[] { "folder", "file", "empty" })
+            await User.TrashAsync(path);
+        Assert.Equal(7, await CountAsync());
+        await Storage.ExecuteAsync("update plans set trash_days = 0");
+        var purged = await new TrashPurge(Storage.Database, Storage.Tree).RunAsync(None);
+        Assert.Equal((6L, 0L), (purged.Nodes, (long)purged.Failed.Count));
+        Assert.Equal(0, await CountAsync());
+        await Storage.AssertCleanAsync();
+    }
+
+    [Fact]
+    public async Task A_link_goes_where_its_file_takes_the_place_of_another()
+    {
+        await User.PutAsync("old", "old");
+        await User.PutAsync("new", "new");
+        var (ofOld, ofNew) = (await ShareAsync("old"), await ShareAsync("new"));
+        var before = (await OpenAsync(ofNew)).Reader(null);
+        await User.MoveAsync("new", "old");
+        var place = (await User.GetAsync("old")).Id;
+        foreach (var id in new[] { ofOld, ofNew })
+            Assert.Equal(place, (await OpenAsync(id)).NodeId);
+        // Who was inside looks for the link anew.
+        var fault = await Assert.ThrowsAsync<StorageException>(
+            () => Storage.Tree.FindAsync(before, NodePath.Root, None));
+        Assert.Equal(StorageFault.CredentialRevoked, fault.Fault);
+        var reader = (await OpenAsync(ofNew)).Reader(null);
+        Assert.Equal("old", (await Storage.Tree.FindAsync(reader, NodePath.Root, None))!.Name);
+    }
+
+    [Fact]
+    public async Task Trash_that_makes_room_takes_its_links_along()
+    {
+        var user = await Storage.NewUserAsync(maxBytes: 10);
+        await user.PutAsync("old", "12345678");
+        await Links.AddAsync(user.Caller, new((await user.GetAsync("old")).Id, RandomNumberGenerator.GetBytes(32), [1]),
+            None);
+        await user.TrashAsync("old");
+        await Storage.ExecuteAsync(
+            "update file_nodes set trashed_at = trashed_at - interval '2 days' where trashed_at is not null");
+        var vault = new Vault(
+            Storage.Database, new NodeTree(Storage.Database) { FreesTrash = true }, Storage.Store, Storage.Spools);
+        await vault.WriteAsync(user.Caller, TestUser.At("new"), TestUser.Body("abcdefgh"), new(), None);
+        Assert.Equal(0, await CountAsync());
+        await Storage.AssertCleanAsync();
+    }
+
+    [Fact]
+    public async Task What_is_over_for_long_goes_and_nothing_else()
+    {
+        await User.PutAsync("file", "x");
+        var open = await ShareAsync("file");
+        var (revoked, expired, usedUp, lately) = (await ShareAsync("file"), await ShareAsync("file"),
+            await ShareAsync("file", maxDownloads: 1), await ShareAsync("file", maxDownloads: 1));
+        await Links.RevokeAsync(User.Caller, revoked, None);
+        foreach (var id in new[] { usedUp, lately })
+        {
+            var link = await OpenAsync(id);
+            Assert.True(await Links.TakeAsync(link, link.NodeId, "here", None));
+            Assert.False(await Links.TakeAsync(link, link.NodeId, "here", None));
+        }
+        const string Long = "now() - interval '31 days'";
+        await Storage.ExecuteAsync($"""
+            update share_links set revoked_at = {Long} where id = {revoked};
+            update share_links set expires_at = {Long} where id = {expired};
+            update share_links set last_used_at = {Long} where id in ({usedUp}, {open});
+            """);
+        Assert.Equal(3, await new ShareExpiry(Storage.Database).RunAsync(None));
+        Assert.Equal([open, lately], (await Links.ListAsync(User.Caller, null, long.MaxValue, 10, None))
+            .Select(link => link.Id).Order());
+    }
+
+    [Fact]
+    public async Task What_visitors_did_is_added_up()
+    {
+        await User.PutAsync("file", "x");
+        var id = await ShareAsync("file");
+        await Links.NoteAsync(
+            [new(id, "here", 3, 1), new(id, "there", 2, 2, Uploads: 1), new(999_999, "x", 1, 1)], None);
+        var link = await Links.GetAsync(User.Caller, id, None);
+        Assert.Equal((5L, 3L), (link.Accesses, link.Downloads));
+        Assert.NotNull(link.LastUsedAt);
+        Assert.Equal(2, await Storage.SqlAsync<long>(
+            $"select count(*) from audit where action = 'share-use' and credential_id = {id}"));
+        Assert.Equal(1, await Storage.SqlAsync<long>(
+            $"select count(*) from audit where action = 'share-add' and subject = '/file'"));
+    }
+}
