@@ -29,8 +29,8 @@ internal sealed class IdentityEndpoints(
         routes.MapPost(Route, (Delegate)self.ReceiveAsync).WithTags("Webhooks").For(ApiAccess.Anyone)
             .WithSummary("Takes a signed user.created or user.deleted of an identity provider")
             .WithDescription("Signed as Standard Webhooks and Svix do: webhook-id, webhook-timestamp and "
-                + "webhook-signature, or the same with svix-, under the secret in Identity:WebhookSecretFile. A message "
-                + "that comes twice is carried out once.")
+                + "webhook-signature, or the same with svix-, under the secret in Identity:WebhookSecretFile. A "
+                + "message that comes twice is carried out once.")
             .Accepts<IdentityEvent>("application/json").Produces(200).ProducesProblem(400).ProducesProblem(401)
             .ProducesProblem(404).ProducesProblem(409).ProducesProblem(413).ProducesProblem(429).ProducesProblem(503)
             .WithRequestExample(AccountExamples.IdentityEvent);

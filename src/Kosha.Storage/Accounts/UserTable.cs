@@ -230,7 +230,8 @@ public sealed partial class UserTable(Database database)
             [.. await connection.QueryAsync<UserRow>(new CommandDefinition(SqlList, cancellationToken: ct))], ct);
 
     private const string SqlPassword = $"""
-        select u.id as user_id, nullif(u.password_hash, '') as password_hash, u.credential_stamp, {TwoFactorTable.IsOn} as has_two_factor
+        select u.id as user_id, nullif(u.password_hash, '') as password_hash, u.credential_stamp,
+               {TwoFactorTable.IsOn} as has_two_factor
         from users u
         where u.disabled_at is null and {IsNamed}
         """;

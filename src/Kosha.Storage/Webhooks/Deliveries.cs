@@ -4,8 +4,8 @@ namespace Kosha.Storage.Webhooks;
 
 /// <summary>
 /// The table <c>outbox</c> for who delivers: claims, and what became of each attempt. A message waits until those of
-/// the same webhook and node before it are delivered or dead. A claim of a daemon that died is over after its time; only
-/// what the holder of the claim says counts.
+/// the same webhook and node before it are delivered or dead. A claim of a daemon that died is over after its time;
+/// only what the holder of the claim says counts.
 /// </summary>
 public sealed class Deliveries(Database database)
 {
