@@ -34,13 +34,14 @@ public sealed class WebhookCrashTests(SharedPostgres postgres)
             (await drive.PutAsync("file", "other")).Must(204);
         }
         await Eventually.TrueAsync("the first message is being sent", () => receiver.Count == 1);
-        await using var second = await KoshaProcess.StartNewAsync(
-            [.. settings, ("Security:MasterKeyFile", Path.Combine(first.DataDirectory, "master-key"))]);
+        // Before it gives up waiting.
         await first.KillAsync();
         Assert.Equal(1L, await Sql.ExecuteAsync(database, "select count(*) from outbox where claimed_until > now()"));
         // A claim lasts a minute.
         if (!TestSize.IsSoak)
             await Sql.ExecuteAsync(database, "update outbox set claimed_until = now() where claimed_until > now()");
+        await using var second = await KoshaProcess.StartNewAsync(
+            [.. settings, ("Security:MasterKeyFile", Path.Combine(first.DataDirectory, "master-key"))]);
         await Eventually.TrueAsync("the other daemon has sent both", () => receiver.Count == 3, seconds: 90);
         var types = receiver.Received.Select(message => (string)JsonNode.Parse(message.Body)!["type"]!);
         Assert.Equal(["file.created", "file.created", "file.updated"], types);
