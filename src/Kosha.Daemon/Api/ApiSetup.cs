@@ -15,7 +15,10 @@ internal static class ApiSetup
         services.ConfigureHttpJsonOptions(json => Configure(json.SerializerOptions));
         // What cannot be read is to be said.
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
-        services.AddSingleton(new UploadLimits(options.UploadsMaxOpenPerUser));
+        services.AddSingleton(new UploadLimits(options.UploadsMaxOpenPerUser)
+        {
+            MaxPerMinute = options.Limits.UploadsPerMinute,
+        });
         services.AddSingleton<DirectUploads>();
         services.AddSingleton<UploadLinks>();
         services.AddSingleton<UploadCompletions>();

@@ -55,9 +55,9 @@ internal sealed class UploadEndpoints(
     private async Task<IResult> BeginAsync([FromBody] BeginUpload body, HttpContext http)
     {
         var caller = ApiCaller.Of(http);
-        await limits.RequireUploadAsync(caller, http.RequestAborted);
         var parent = await ParentAsync(caller, body, http.RequestAborted);
-        var ticket = await uploads.BeginAsync(caller, Read(body, parent), http.RequestAborted);
+        var ticket = await limits.ToldAsync(
+            caller, () => uploads.BeginAsync(caller, Read(body, parent), http.RequestAborted));
         return Results.Created($"{Route}/{ticket.Upload.Id}", Answer(ticket, http.Request));
     }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Audit;
@@ -24,8 +23,6 @@ internal enum LimitKind
 /// </summary>
 internal sealed class CountedLimits(SignInFailures counts, AuditTrail audit, KoshaOptions options)
 {
-    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
-
     /// <summary>How long to wait, where an address has reached its limit; else null. It counts nothing.</summary>
     /// <param name="kind">Of what.</param>
     /// <param name="address">See <see cref="ClientAddress.Of(string)"/>.</param>
@@ -42,18 +39,18 @@ internal sealed class CountedLimits(SignInFailures counts, AuditTrail audit, Kos
         await ToldAsync(kind, await counts.CountAttemptAsync(
             SubjectOf(kind, address), LimitOf(kind), SignInFailures.Window, ct), address);
 
-    /// <summary>Counts an upload of the caller's. Fault: LimitReached.</summary>
-    public async Task RequireUploadAsync(Caller caller, CancellationToken ct)
+    /// <summary>Does what counts its own attempts, and has a refusal of theirs in the log.</summary>
+    public async Task<T> ToldAsync<T>(Caller caller, Func<Task<T>> beginAsync)
     {
-        var (kind, limit) = (LimitKind.Upload, LimitOf(LimitKind.Upload));
-        if (limit == 0)
-            return;
-        var subject = SubjectOf(kind, string.Create(CultureInfo.InvariantCulture, $"user {caller.UserId}"));
-        if (await counts.CountAttemptAsync(subject, limit, Minute, ct) is not { } wait)
-            return;
-        await audit.TellAsync(Refusal(kind) with { Caller = caller });
-        throw new StorageException(StorageFault.LimitReached,
-            $"A user begins at most {limit} uploads in a minute. Try again in a moment.") { RetryAfter = wait };
+        try
+        {
+            return await beginAsync();
+        }
+        catch (StorageException e) when (e is { Fault: StorageFault.LimitReached, RetryAfter: not null })
+        {
+            await audit.TellAsync(Refusal(LimitKind.Upload) with { Caller = caller });
+            throw;
+        }
     }
 
     private async Task<TimeSpan?> ToldAsync(LimitKind kind, TimeSpan? wait, string address)
@@ -78,7 +75,6 @@ internal sealed class CountedLimits(SignInFailures counts, AuditTrail audit, Kos
     private int LimitOf(LimitKind kind) => kind switch
     {
         LimitKind.Registration => options.Limits.Registrations,
-        LimitKind.ShareToken => options.Limits.ShareFailures,
-        _ => options.Limits.UploadsPerMinute,
+        _ => options.Limits.ShareFailures,
     };
 }

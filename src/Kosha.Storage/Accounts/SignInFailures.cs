@@ -1,4 +1,5 @@
 using Dapper;
+using Npgsql;
 
 namespace Kosha.Storage.Accounts;
 
@@ -79,13 +80,18 @@ public sealed class SignInFailures(Database database)
     public Task<TimeSpan?> CountAttemptAsync(string subject, int limit, TimeSpan period, CancellationToken ct) =>
         database.WriteAsync(async transaction =>
         {
-            var connection = transaction.Connection!;
-            var seconds = await connection.ExecuteScalarAsync<int?>(
-                new(SqlCountAttempt, new { subject, limit, period, Window }, transaction, cancellationToken: ct));
-            await connection.ExecuteAsync(
+            var wait = await CountAttemptAsync(transaction, subject, limit, period, ct);
+            await transaction.Connection!.ExecuteAsync(
                 new(SqlCleanUp, new { Window, CleanupBatch }, transaction, cancellationToken: ct));
-            return seconds is { } s ? TimeSpan.FromSeconds(Math.Max(1, s)) : (TimeSpan?)null;
+            return wait;
         }, ct);
+
+    /// <summary>The same as part of what is attempted: only what is done counts in the end.</summary>
+    internal static async Task<TimeSpan?> CountAttemptAsync(
+        NpgsqlTransaction transaction, string subject, int limit, TimeSpan period, CancellationToken ct) =>
+        await transaction.Connection!.ExecuteScalarAsync<int?>(
+            new(SqlCountAttempt, new { subject, limit, period, Window }, transaction, cancellationToken: ct))
+        is { } seconds ? TimeSpan.FromSeconds(Math.Max(1, seconds)) : null;
 
     private const string SqlForget = "delete from sign_in_failures where subject = @subject";
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Kosha.Storage.Accounts;
 using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
@@ -158,6 +159,7 @@ public sealed partial class DirectUploads(
                 $"At most {spools.MaxBytes} bytes can be uploaded here at once (Spool:MaxBytes).");
         if (place.Node is null && room.FreeNodes < 1 && !tree.FreesTrash)
             throw UsageTable.Exceeded(bytes: 0);
+        await CountAsync(transaction, caller, ct);
         // All of it, also over a file: until then both lie in the store. It also keeps this user's other
         // reservations away, so that the count holds.
         await tree.ReserveAsync(transaction, caller.UserId, wish.Size, ct);
@@ -167,6 +169,16 @@ public sealed partial class DirectUploads(
                 $"{most} uploads are under way or just over. Complete or cancel some; what was "
                 + "cancelled counts for a few minutes.");
         return await UploadTable.AddAsync(transaction, caller, wish, isDirect, ct);
+    }
+
+    private async Task CountAsync(NpgsqlTransaction transaction, Caller caller, CancellationToken ct)
+    {
+        var most = limits.MaxPerMinute;
+        var subject = string.Create(CultureInfo.InvariantCulture, $"uploads of user {caller.UserId}");
+        if (most > 0 && await SignInFailures.CountAttemptAsync(
+            transaction, subject, most, TimeSpan.FromMinutes(1), ct) is { } wait)
+            throw new StorageException(StorageFault.LimitReached,
+                $"A user begins at most {most} uploads in a minute. Try again in a moment.") { RetryAfter = wait };
     }
 
     private static void RequireAllowed(NewUpload wish, Room room)

@@ -83,11 +83,13 @@ public sealed class LimitTests(AuditNodes nodes) : IClassFixture<AuditNodes>
         var user = await nodes.First.NewUserAsync();
         using ApiClient one = new(nodes.First.Drive(user)), other = new(nodes.Second.Drive(user));
         for (var i = 0; i < AuditNodes.Uploads; i++)
-            (await (i % 2 == 0 ? one : other).BeginAsync($"{i}", [])).Must(201);
-        MustSayWhen((await one.BeginAsync("more", [])).MustBe("limit-reached", 429), 60);
-        MustSayWhen((await other.BeginAsync("more", [])).MustBe("limit-reached", 429), 60);
+            (await (i % 2 == 0 ? one : other).BeginAsync($"{i}", [1])).Must(201);
+        MustSayWhen((await one.BeginAsync("more", [1])).MustBe("limit-reached", 429), 60);
+        MustSayWhen((await other.BeginAsync("more", [1])).MustBe("limit-reached", 429), 60);
+        // What needs no bytes is no upload.
+        (await one.BeginAsync("empty", [])).Must(201);
         using var neighbour = new ApiClient(await nodes.First.NewDriveAsync());
-        (await neighbour.BeginAsync("own", [])).Must(201);
+        (await neighbour.BeginAsync("own", [1])).Must(201);
     }
 
     [Fact]
