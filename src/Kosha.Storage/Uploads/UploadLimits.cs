@@ -4,8 +4,8 @@ namespace Kosha.Storage.Uploads;
 /// <param name="MaxOpenPerUser">Uploads that one user may have under way, unless the plan says how many.</param>
 public sealed record UploadLimits(int MaxOpenPerUser)
 {
-    /// <summary>Uploads that one user may begin in a minute, on all daemons together; 0: any number. What needs no bytes
-    /// does not count.</summary>
+    /// <summary>Uploads that one user may begin in a minute, on all daemons together; 0: any number. What needs no
+    /// bytes does not count.</summary>
     public int MaxPerMinute { get; init; }
 
     /// <summary>Completions that read the bytes at once, in one process; each is as fast as store and processor.
