@@ -43,13 +43,14 @@ public sealed class WebhookCrashTests(SharedPostgres postgres)
         await using var second = await KoshaProcess.StartNewAsync(
             [.. settings, ("Security:MasterKeyFile", Path.Combine(first.DataDirectory, "master-key"))]);
         await Eventually.TrueAsync("the other daemon has sent both", () => receiver.Count == 3, seconds: 90);
-        var types = receiver.Received.Select(message => (string)JsonNode.Parse(message.Body)!["type"]!);
-        Assert.Equal(["file.created", "file.created", "file.updated"], types);
+        Assert.Equal(["file.created", "file.created", "file.updated"], receiver.Received.Select(TypeOf));
         Assert.Equal(receiver.Received[0].Id, receiver.Received[1].Id);
         await Eventually.TrueAsync("nothing waits any more", async () => (long)(await Sql.ExecuteAsync(
             database, "select count(*) from outbox where state = 'pending'"))! == 0);
         await second.StopAsync();
     }
+
+    private static string TypeOf(ReceivedMessage message) => (string)JsonNode.Parse(message.Body)!["type"]!;
 
     private static async Task AddWebhookAsync(DavClient drive, Uri url)
     {
