@@ -90,11 +90,15 @@ internal sealed partial class JobSchedule(
                     await starts.TryAsync(job, ct);
             }
         }
-        catch (StorageException)
+        catch (Exception e) when (!ct.IsCancellationRequested)
         {
-            // The database is away; the next look finds the same.
+            // The database is away, or reads only after a failover; the next look finds the same.
+            LogNotFollowed(logger, e);
         }
     }
+
+    [LoggerMessage(LogLevel.Warning, "Jobs whose run died cannot be looked for now; Kosha tries again.")]
+    private static partial void LogNotFollowed(ILogger logger, Exception e);
 
     /// <summary>Until it has gone through: a database that is away just now must not end the daemon.</summary>
     private async Task ScheduleAllAsync(CancellationToken stoppingToken)

@@ -2,6 +2,7 @@ using Kosha.Storage.Blobs;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Upkeep;
 using Kosha.Storage.Uploads;
+using Kosha.Storage.Webhooks;
 using Npgsql;
 
 namespace Kosha.Storage.Accounts;
@@ -30,12 +31,13 @@ public sealed class AccountDeletion(Database database, IBlobStore store)
 
     private const int UsersPerPage = 100;
 
-    /// <summary>Nodes in one transaction.</summary>
-    private const int NodesPerStep = 2000;
+    /// <summary>Nodes, or messages of webhooks, in one transaction.</summary>
+    private const int RowsPerStep = 2000;
 
     private readonly NodeTree tree = new(database);
     private readonly UserTable users = new(database);
     private readonly UploadTable uploads = new(database);
+    private readonly WebhookTable webhooks = new(database);
 
     /// <summary>How far it has come.</summary>
     public WorkProgress Progress { get; init; } = new();
@@ -56,7 +58,9 @@ public sealed class AccountDeletion(Database database, IBlobStore store)
         var purged = await new TrashPurge(database, tree) { Progress = Progress }.RunAsync(ct);
         // 3. Staged bytes.
         var expired = await new UploadExpiry(database, store) { Progress = Progress }.RunAsync(slack, ct);
-        // 4. Rows.
+        // 4. What was to be told, and the rows.
+        while (await webhooks.ForgetRemovedAsync(RowsPerStep, ct) == RowsPerStep)
+            await lease.RenewAsync(ct);
         var deleted = 0L;
         await ForEachAsync(lease, failed, async id => deleted += await users.RemoveAsync(id, ct) ? 1 : 0, ct);
         var first = new[] { failed, purged.Failed, expired.Failed }.FirstOrDefault(some => some.Count > 0);
@@ -93,7 +97,7 @@ public sealed class AccountDeletion(Database database, IBlobStore store)
     private async Task MarkAsync(long userId, Lease lease, CancellationToken ct)
     {
         await uploads.EndAllAsync(userId, ct);
-        while (await tree.MarkAllAsync(userId, NodesPerStep, ct) == NodesPerStep)
+        while (await tree.MarkAllAsync(userId, RowsPerStep, ct) == RowsPerStep)
             await lease.RenewAsync(ct);
     }
 }

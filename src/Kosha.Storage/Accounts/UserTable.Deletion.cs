@@ -14,8 +14,9 @@ public sealed partial class UserTable
         update users set deleting_at = now(), disabled_at = coalesce(disabled_at, now()),
             credential_stamp = gen_random_uuid()
         where id = @id;
-        update webhooks set disabled_at = now(), disabled_reason = 'The account is being deleted.'
-        where user_id = @id and disabled_at is null;
+        update webhooks set disabled_at = coalesce(disabled_at, now()), deleting_at = coalesce(deleting_at, now()),
+            disabled_reason = 'The account is being deleted.', secret = '', old_secret = null
+        where user_id = @id;
         """;
 
     /// <summary>

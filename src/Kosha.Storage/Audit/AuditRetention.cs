@@ -24,22 +24,22 @@ public sealed class AuditRetention(Database database)
     public async Task<long> RunAsync(int days, long most, CancellationToken ct)
     {
         await using var lease = await Lease.TakeAsync(database, LeaseName, ct);
-        var removed = 0L;
-        foreach (var remove in new Func<Task<int>>[]
+        var removed = await RemoveAsync(lease, () => table.RemoveOldAsync(days, EntriesPerStep, ct), ct);
+        if (await table.FindBeyondAsync(most, ct) is { } last)
+            removed += await RemoveAsync(lease, () => table.RemoveUpToAsync(last, EntriesPerStep, ct), ct);
+        return removed;
+    }
+
+    private async Task<long> RemoveAsync(Lease lease, Func<Task<int>> removeAsync, CancellationToken ct)
+    {
+        var (removed, step) = (0L, 0);
+        do
         {
-            () => table.RemoveOldAsync(days, EntriesPerStep, ct),
-            () => table.RemoveBeyondAsync(most, EntriesPerStep, ct),
-        })
-        {
-            int step;
-            do
-            {
-                await lease.RenewAsync(ct);
-                removed += step = await remove();
-                Progress.Say("removing old entries", removed);
-            }
-            while (step == EntriesPerStep);
+            await lease.RenewAsync(ct);
+            removed += step = await removeAsync();
+            Progress.Say("removing old entries", removed);
         }
+        while (step == EntriesPerStep);
         return removed;
     }
 }

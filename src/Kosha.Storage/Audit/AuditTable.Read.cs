@@ -92,7 +92,7 @@ public sealed partial class AuditTable
     {
         var parameters = new
         {
-            filter.UserId, filter.Action, filter.NodeId, filter.IsRefused, filter.Address, filter.From, filter.To,
+            filter.UserId, filter.Action, filter.NodeId, filter.Address, filter.From, filter.To,
             after?.At, after?.Id, limit,
         };
         return database.ReadAsync<IReadOnlyList<AuditRow>>(async connection => (await connection.QueryAsync<AuditRow>(
@@ -106,7 +106,8 @@ public sealed partial class AuditTable
             "(a.at, a.id) < (coalesce(@At::timestamptz, 'infinity'), coalesce(@Id::bigint, 0))",
             filter.Action is null ? null : "a.action = @Action",
             filter.NodeId is null ? null : "a.node_id = @NodeId",
-            filter.IsRefused is null ? null : "a.is_refused = @IsRefused",
+            // Not by a parameter: the index of refusals has them alone.
+            filter.IsRefused switch { true => "a.is_refused", false => "not a.is_refused", null => null },
             filter.Address is null ? null : "a.address = @Address",
             filter.From is null ? null : "a.at >= @From",
             filter.To is null ? null : "a.at < @To",
@@ -127,15 +128,20 @@ public sealed partial class AuditTable
     internal Task<int> RemoveOldAsync(int days, int limit, CancellationToken ct) =>
         RemoveAsync(SqlRemoveOld, new { days, limit }, ct);
 
-    /// <summary>Ids are given one after the other, so that nobody has to count.</summary>
-    private const string SqlRemoveMany = """
-        delete from audit where id = any(array(
-            select id from audit where id <= (select max(id) from audit) - @most order by id limit @limit))
+    private const string SqlNewestBeyond = "select id from audit order by id desc offset @most limit 1";
+
+    /// <summary>The newest of the entries that are more than so many; null: there are no more.</summary>
+    internal Task<long?> FindBeyondAsync(long most, CancellationToken ct) => database.ReadAsync(connection =>
+        connection.ExecuteScalarAsync<long?>(
+            new(SqlNewestBeyond, new { most }, commandTimeout: 0, cancellationToken: ct)), ct);
+
+    private const string SqlRemoveUpTo = """
+        delete from audit where id = any(array(select id from audit where id <= @last order by id limit @limit))
         """;
 
-    /// <summary>Removes some of the oldest beyond this number of entries; fewer than the limit: all.</summary>
-    internal Task<int> RemoveBeyondAsync(long most, int limit, CancellationToken ct) =>
-        RemoveAsync(SqlRemoveMany, new { most, limit }, ct);
+    /// <summary>Removes some of the oldest up to this one; fewer than the limit: all.</summary>
+    internal Task<int> RemoveUpToAsync(long last, int limit, CancellationToken ct) =>
+        RemoveAsync(SqlRemoveUpTo, new { last, limit }, ct);
 
     private Task<int> RemoveAsync(string sql, object parameters, CancellationToken ct) =>
         database.WriteAsync(transaction => transaction.Connection!.ExecuteAsync(

@@ -29,4 +29,5 @@ create index audit_concerned on audit (concerned_id, at, id) where concerned_id 
 create index audit_action on audit (action, at, id);
 create index audit_node on audit (node_id, at, id) where node_id is not null;
 create index audit_address on audit (address, at, id) where address is not null;
+create index audit_refused on audit (at, id) where is_refused;
 create unique index audit_refusal on audit (refused_in, refusal) where refusal is not null;

@@ -116,9 +116,10 @@ public sealed class JobRunTable(Database database)
 
     private const string SqlEnd = """
         update job_runs set ended_at = now(), outcome = @Outcome, message = @message, counts = @counts::jsonb
-        where id = @id
+        where id = @id and outcome = 'running'
         """;
 
+    /// <summary>A run that was taken for dead meanwhile stays so.</summary>
     /// <param name="id">From <see cref="StartAsync"/>.</param>
     /// <param name="end">What came of it.</param>
     public Task EndAsync(long id, JobEnd end) =>
@@ -130,9 +131,20 @@ public sealed class JobRunTable(Database database)
     private static string Cut(string message) =>
         message.Length <= MaxMessageLength ? message : message[..MaxMessageLength] + "…";
 
-    private const string SqlDied = $"select job from job_runs where {Died} order by job";
+    private const string SqlDied = $"""
+        select r.job from job_runs r
+        where {Died} and not exists (
+            select from (
+                select o.outcome, o.ended_at, o.beat_at from job_runs o
+                where o.job = r.job and o.id < r.id order by o.id desc limit 1) p
+            where p.outcome = 'interrupted' and p.ended_at = p.beat_at)
+        order by r.job
+        """;
 
-    /// <summary>Jobs whose run died, and that nobody has run since.</summary>
+    /// <summary>
+    /// Jobs whose run died, and that nobody has run since. Not those whose run before that died, too: what ends its
+    /// process is not to end one daemon after the other, and comes with the next firing.
+    /// </summary>
     public Task<List<string>> DiedAsync(CancellationToken ct) =>
         database.ReadAsync(async connection => (await connection.QueryAsync<string>(
             new(SqlDied, new { Patience }, cancellationToken: ct))).AsList(), ct);
