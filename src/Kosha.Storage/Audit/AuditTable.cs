@@ -66,11 +66,15 @@ public sealed partial class AuditTable(Database database)
     /// <summary>What is repeated all day, such as the sign-ins of a device, is told once in this time.</summary>
     private static readonly TimeSpan OnceIn = TimeSpan.FromHours(1);
 
-    private const string SqlIsTold = """
-        select exists (
-            select from audit where user_id = @userId and at > now() - @OnceIn and action = @action
-                and credential = @credential and credential_id is not distinct from @credentialId
-                and address is not distinct from @address and not is_refused)
+    private const string ToldAlready = """
+        at > now() - @OnceIn and action = @action and credential = @credential
+        and credential_id is not distinct from @credentialId and address is not distinct from @address
+        and detail is not distinct from @detail and not is_refused
+        """;
+
+    private const string SqlIsTold = $"""
+        select exists (select from audit where user_id = @userId and {ToldAlready})
+            or exists (select from audit where @userId is null and concerned_id = @concernedId and {ToldAlready})
         """;
 
     /// <summary>Tells it, unless that was told of this credential and address within the hour.</summary>
@@ -123,11 +127,14 @@ public sealed partial class AuditTable(Database database)
     private static DynamicParameters ParametersOf(AuditEntry entry)
     {
         var (credential, credentialId) = CredentialOf(entry);
-        var userId = entry.Caller?.UserId ?? (entry.IsCommand ? null : entry.UserId);
+        // Visitors are nobody that Kosha knows; it concerns whose link they have.
+        var visited = entry.Caller is { ShareLinkId: not null } visitor ? visitor.UserId : (long?)null;
+        var userId = visited is null ? entry.Caller?.UserId ?? (entry.IsCommand ? null : entry.UserId) : null;
+        var concernedId = entry.UserId ?? visited;
         return new(new
         {
             userId,
-            concernedId = entry.UserId == userId ? null : entry.UserId,
+            concernedId = concernedId == userId ? null : concernedId,
             credential,
             credentialId,
             address = Cut(entry.Address ?? entry.Caller?.Address, MaxAddressLength),

@@ -122,9 +122,50 @@ public sealed class ShareLinkTableTests(SharedPostgres postgres) : StorageTest(p
         var link = await Links.GetAsync(User.Caller, id, None);
         Assert.Equal((5L, 3L), (link.Accesses, link.Downloads));
         Assert.NotNull(link.LastUsedAt);
-        Assert.Equal(2, await Storage.SqlAsync<long>(
-            $"select count(*) from audit where action = 'share-use' and credential_id = {id}"));
+        // Whoever it was, it was not the owner.
+        Assert.Equal(2, await Storage.SqlAsync<long>($"""
+            select count(*) from audit where action = 'share-use' and credential_id = {id}
+                and user_id is null and username is null and concerned_id = {User.Caller.UserId}
+            """));
         Assert.Equal(1, await Storage.SqlAsync<long>(
             $"select count(*) from audit where action = 'share-add' and subject = '/file'"));
+    }
+
+    [Fact]
+    public async Task A_maximum_that_comes_with_a_download_is_judged_by_it()
+    {
+        await User.PutAsync("file", "x");
+        var id = await ShareAsync("file", maxDownloads: 5);
+        Task<StorageFault> change = null!;
+        await Storage.Database.WriteAsync(async transaction =>
+        {
+            await using var download = transaction.Connection!.CreateCommand();
+            download.CommandText = $"update share_links set downloads = 3 where id = {id}";
+            await download.ExecuteNonQueryAsync();
+            change = TestUser.FaultAsync(() => Links.ChangeAsync(User.Caller, id, new() { MaxDownloads = 2 }, None));
+            await Eventually.TrueAsync("the change waits", async () => await Storage.SqlAsync<long>("""
+                select count(*) from pg_stat_activity
+                where datname = current_database() and wait_event_type = 'Lock'
+                """) == 1);
+        }, None);
+        Assert.Equal(StorageFault.InvalidValue, await change);
+        Assert.Equal(5, (await Links.GetAsync(User.Caller, id, None)).MaxDownloads);
+    }
+
+    [Theory]
+    [InlineData(0, 7, StorageFault.NotAllowed)]
+    [InlineData(36_500, null, StorageFault.NotAllowed)]
+    [InlineData(36_500, 0, StorageFault.InvalidValue)]
+    public async Task The_days_of_a_plan_hold_at_their_ends(int most, int? days, StorageFault fault)
+    {
+        await User.PutAsync("file", "x");
+        await User.SetPlanAsync($"max_share_days = {most}");
+        var wish = new NewShareLink((await User.GetAsync("file")).Id, RandomNumberGenerator.GetBytes(32), [1])
+        {
+            Term = days == 7 ? ShareTerm.Usual : new(null, days),
+        };
+        Assert.Equal(fault, await TestUser.FaultAsync(() => Links.AddAsync(User.Caller, wish, None)));
+        if (most > 0)
+            await Links.AddAsync(User.Caller, wish with { Term = new(null, most) }, None);
     }
 }
