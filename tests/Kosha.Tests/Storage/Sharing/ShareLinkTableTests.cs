@@ -1,9 +1,11 @@
 using System.Security.Cryptography;
+using Kosha.Daemon.Auth;
 using Kosha.Storage;
 using Kosha.Storage.Sharing;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Upkeep;
 using Kosha.Tests.Infrastructure;
+using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace Kosha.Tests.Storage.Sharing;
@@ -167,5 +169,43 @@ public sealed class ShareLinkTableTests(SharedPostgres postgres) : StorageTest(p
         Assert.Equal(fault, await TestUser.FaultAsync(() => Links.AddAsync(User.Caller, wish, None)));
         if (most > 0)
             await Links.AddAsync(User.Caller, wish with { Term = new(null, most) }, None);
+    }
+
+    [Fact]
+    public async Task Whoever_comes_from_many_addresses_is_told_in_few_entries_and_counted_in_full()
+    {
+        const int Many = 100;
+        await User.PutAsync("file", "x");
+        var id = await ShareAsync("file");
+        using var uses = new ShareUses(Links, NullLogger<ShareUses>.Instance);
+        for (var i = 0; i < Many; i++)
+        {
+            uses.Add(new(id, $"192.0.2.{i}", 1, 1));
+            uses.Add(new(id, $"2001:db8::{i:x}", 1, 1));
+        }
+        await uses.WriteAsync();
+        Assert.Equal(2 * Many, (await Links.GetAsync(User.Caller, id, None)).Downloads);
+        const string Told = "from audit where action = 'share-use'";
+        Assert.Equal(ShareUses.AddressesPerLink + 1, await Storage.SqlAsync<long>($"select count(*) {Told}"));
+        Assert.Equal($"downloads: {Many}, uploads: 0",
+            await Storage.SqlAsync<string>($"select detail {Told} and address = '2001:db8::/64'"));
+        Assert.Equal($"downloads: {Many - ShareUses.AddressesPerLink + 1}, uploads: 0",
+            await Storage.SqlAsync<string>($"select detail {Told} and address is null"));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_written_is_written_later()
+    {
+        await User.PutAsync("file", "x");
+        var id = await ShareAsync("file");
+        using var uses = new ShareUses(Links, NullLogger<ShareUses>.Instance);
+        uses.Add(new(id, "192.0.2.1", 1, 1));
+        await Storage.ExecuteAsync("alter table audit rename to elsewhere");
+        await uses.WriteAsync();
+        await Storage.ExecuteAsync("alter table elsewhere rename to audit");
+        uses.Add(new(id, "192.0.2.1", 1, 1));
+        await uses.WriteAsync();
+        await uses.WriteAsync();
+        Assert.Equal(2, (await Links.GetAsync(User.Caller, id, None)).Downloads);
     }
 }
