@@ -65,13 +65,15 @@ internal sealed class AuditEndpoints(AuditTable table, UserTable users, SessionT
         }
     }
 
-    /// <summary>Where an administrator sat who changed something is not the user's to know.</summary>
+    /// <summary>
+    /// Where an administrator sat who changed something is not the user's to know; where visitors come from is.
+    /// </summary>
     private async Task<IResult> OwnAsync([AsParameters] AuditPageRequest page, HttpContext http)
     {
         var caller = ApiCaller.Of(http);
         await sessions.IdentityAsync(caller, http.RequestAborted);
         return Results.Ok(await page.AnswerAsync(table, new() { UserId = caller.UserId },
-            row => row.UserId == caller.UserId
+            row => row.UserId == caller.UserId || row.Credential == "share-link"
                 ? AuditAnswer.Of(row)
                 : AuditAnswer.Of(row) with { Address = null, CredentialId = null },
             http.RequestAborted));

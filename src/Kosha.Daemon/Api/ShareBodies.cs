@@ -36,7 +36,7 @@ public sealed record ShareAnswer
 
     public required long Downloads { get; init; }
 
-    [Description("Requests of visitors.")]
+    [Description("Requests of visitors; of a mounted drive one a minute, however much it reads.")]
     public required long Accesses { get; init; }
 
     [Description("It has expired, or there were as many downloads as it allows.")]

@@ -30,10 +30,7 @@ internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn, S
             return;
         }
         var address = ClientAddress.Exactly(context);
-        // Shared folders are mounted, and reach nothing of the API but what is for everybody.
-        var result = (ApiErrors.Covers(context.Request.Path)
-                ? null : await mounts.FindAsync(header, address, context.RequestAborted))
-            ?? await signIn.AuthenticateAsync(header, address, context.RequestAborted);
+        var result = await FindAsync(context, header, address);
         if (result.Caller is { } caller)
         {
             await RunAsync(context, header, caller with { Address = address });
@@ -42,6 +39,19 @@ internal sealed class BasicAuthentication(RequestDelegate next, SignIn signIn, S
         var (status, message) = SignInAnswers.Of(context.Response, result);
         await (status == StatusCodes.Status401Unauthorized
             ? ChallengeAsync(context, message) : AnswerAsync(context, status, message));
+    }
+
+    /// <summary>
+    /// Shared folders are mounted, and reach nothing of the API but what is for everybody. Users who are remembered are
+    /// not asked for a link with each request.
+    /// </summary>
+    private async Task<SignInResult> FindAsync(HttpContext context, string header, string address)
+    {
+        var ct = context.RequestAborted;
+        var found = ApiErrors.Covers(context.Request.Path)
+            ? null
+            : await signIn.RememberedAsync(header, ct) ?? await mounts.FindAsync(header, address, ct);
+        return found ?? await signIn.AuthenticateAsync(header, address, ct);
     }
 
     private async Task RunAsync(HttpContext context, string header, Caller caller)

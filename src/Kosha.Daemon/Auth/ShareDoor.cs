@@ -114,10 +114,9 @@ internal sealed class ShareDoor(
             }
             await failures.CountAsync(subjects, ct);
             await limits.CountAsync(LimitKind.ShareToken, counted, ct);
-            await audit.TellAsync(new(AuditActions.ShareRefused)
+            await audit.TellAsync(new(AuditActions.ShareRefused, link.Reader(address))
             {
-                UserId = link.UserId, NodeId = link.NodeId, Address = address, IsRefused = true,
-                Detail = $"A wrong password of {ofLink}.",
+                NodeId = link.NodeId, IsRefused = true, Detail = $"A wrong password of {ofLink}.",
             });
             return SignInResult.Refused;
         }, ct);

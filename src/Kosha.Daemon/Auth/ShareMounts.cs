@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using Kosha.Storage.Accounts;
+using Kosha.Storage.Audit;
 using Kosha.Storage.Sharing;
 
 namespace Kosha.Daemon.Auth;
@@ -8,9 +10,13 @@ namespace Kosha.Daemon.Auth;
 /// has a password, ':' and that behind it. A link with a maximum of downloads is no drive, which would read pieces as
 /// it likes. Every statement on the tree asks whether the link is still open.
 /// </summary>
-internal sealed class ShareMounts(ShareLinkTable links, ShareDoor door, ShareUses uses, TimeProvider time)
+internal sealed class ShareMounts(
+    ShareLinkTable links, ShareDoor door, ShareUses uses, RefusedCredentials refused, AuditTrail audit,
+    TimeProvider time)
 {
+    /// <summary>Not that of the users, whose credentials are good for the API.</summary>
     private readonly CredentialCache cache = new(time);
+    private readonly ConcurrentDictionary<string, Lazy<Task<SignInResult>>> running = new(StringComparer.Ordinal);
 
     /// <param name="header">The whole Authorization header.</param>
     /// <param name="address">The client's; see <see cref="ClientAddress.Exactly"/>.</param>
@@ -33,14 +39,36 @@ internal sealed class ShareMounts(ShareLinkTable links, ShareDoor door, ShareUse
         if (await links.FindAsync(ShareTokens.Hash(token), ct)
             is not { IsFolder: true, AllowsDownload: true, MaxDownloads: null } link)
             return null;
-        var result = link.PasswordHash is null
-            ? new SignInResult(link.Reader(address)) : await door.VerifyAsync(link, password, address, ct);
-        if (result.Caller is { } visitor)
+        // A drive that opens sixteen connections at once costs one verify, and fails once.
+        var verification = running.GetOrAdd(key, _ => new(() => VerifyAsync(key, link, password, address)));
+        return await verification.Value.WaitAsync(ct);
+    }
+
+    private async Task<SignInResult> VerifyAsync(string key, OpenShareLink link, string password, string address)
+    {
+        try
         {
-            cache.Remember(key, visitor);
-            uses.Add(new(link.Id, address, Accesses: 1, Downloads: 0));
+            var tried = new RefusedCredential(key, ClientAddress.Of(address), link.Stamp, HasTwoFactor: false);
+            if (refused.Has(tried))
+                return SignInResult.Refused;
+            var result = link.PasswordHash is null
+                ? new SignInResult(link.Reader(address))
+                : await door.VerifyAsync(link, password, address, CancellationToken.None);
+            if (result.Caller is { } visitor)
+            {
+                cache.Remember(key, visitor);
+                uses.Add(new(link.Id, address, Accesses: 1, Downloads: 0));
+                await audit.TellOnceAsync(
+                    new(AuditActions.ShareUse, visitor) { NodeId = link.NodeId, Detail = "mounted" });
+            }
+            else if (result.RetryAfter is null)
+                refused.Remember(tried);
+            return result;
         }
-        return result;
+        finally
+        {
+            running.TryRemove(key, out _);
+        }
     }
 
     public void Forget(string header) => cache.Forget(cache.KeyOf(header));

@@ -1,15 +1,17 @@
-using System.Collections.Concurrent;
 using Kosha.Storage.Sharing;
 
 namespace Kosha.Daemon.Auth;
 
 /// <summary>
 /// What visitors do with links that have no maximum: counted here, and written every few seconds, so that a link that a
-/// thousand people open costs no more writes than one. A daemon that dies loses the last of it. Downloads up to a
-/// maximum are counted at once, in the table.
+/// thousand people open costs few writes more than one. What cannot be written waits for the next time; a daemon that
+/// dies loses the last of it. Downloads up to a maximum are counted at once, in the table.
 /// </summary>
 internal sealed partial class ShareUses(ShareLinkTable links, ILogger<ShareUses> logger) : BackgroundService
 {
+    /// <summary>Of one link, each time; what those did who did less is told together.</summary>
+    public const int AddressesPerLink = 20;
+
     /// <summary>Links and addresses; visitors from further ones share an entry.</summary>
     private const int MaxPending = 10_000;
 
@@ -18,16 +20,28 @@ internal sealed partial class ShareUses(ShareLinkTable links, ILogger<ShareUses>
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
-    private readonly ConcurrentDictionary<(long LinkId, string Address), ShareUse> pending = new();
+    private readonly Lock gate = new();
+    private Dictionary<(long LinkId, string Client), ShareUse> pending = [];
 
-    public void Add(ShareUse use) => pending.AddOrUpdate(
-        (use.LinkId, pending.Count < MaxPending ? use.Address : ""), key => use with { Address = key.Address },
-        (_, before) => before with
+    public void Add(ShareUse use)
+    {
+        var client = use.Address.Length == 0 ? "" : ClientAddress.Of(use.Address);
+        lock (gate)
         {
-            Accesses = before.Accesses + use.Accesses,
-            Downloads = before.Downloads + use.Downloads,
-            Uploads = before.Uploads + use.Uploads,
-        });
+            if (pending.Count >= MaxPending && !pending.ContainsKey((use.LinkId, client)))
+                (client, use) = ("", use with { Address = "" });
+            pending[(use.LinkId, client)] = pending.TryGetValue((use.LinkId, client), out var before)
+                ? Sum(before, use with { Address = before.Address == use.Address ? use.Address : client })
+                : use;
+        }
+    }
+
+    private static ShareUse Sum(ShareUse before, ShareUse use) => use with
+    {
+        Accesses = before.Accesses + use.Accesses,
+        Downloads = before.Downloads + use.Downloads,
+        Uploads = before.Uploads + use.Uploads,
+    };
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -49,15 +63,13 @@ internal sealed partial class ShareUses(ShareLinkTable links, ILogger<ShareUses>
         await WriteAsync();
     }
 
-    private async Task WriteAsync()
+    /// <summary>Writes what there is.</summary>
+    public async Task WriteAsync()
     {
-        var taken = new List<ShareUse>();
-        foreach (var key in pending.Keys)
-        {
-            if (pending.TryRemove(key, out var use))
-                taken.Add(use);
-        }
-        foreach (var some in taken.Chunk(UsesPerStep))
+        Dictionary<(long LinkId, string Client), ShareUse> taken;
+        lock (gate)
+            (taken, pending) = (pending, []);
+        foreach (var some in taken.Values.GroupBy(use => use.LinkId).SelectMany(OfLink).Chunk(UsesPerStep))
         {
             try
             {
@@ -65,11 +77,19 @@ internal sealed partial class ShareUses(ShareLinkTable links, ILogger<ShareUses>
             }
             catch (Exception e)
             {
-                LogLost(logger, some.Length, e.Message);
+                LogLate(logger, some.Length, e.Message);
+                foreach (var use in some)
+                    Add(use);
             }
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "The uses of {Count} share links could not be counted: {Reason}")]
-    private static partial void LogLost(ILogger logger, int count, string reason);
+    private static IEnumerable<ShareUse> OfLink(IEnumerable<ShareUse> uses) => uses
+        .OrderByDescending(use => use.Downloads + use.Uploads)
+        .Select((use, place) => place < AddressesPerLink ? use : use with { Address = "" })
+        .GroupBy(use => use.Address)
+        .Select(same => same.Aggregate(Sum));
+
+    [LoggerMessage(LogLevel.Warning, "The uses of {Count} share links could not be counted yet: {Reason}")]
+    private static partial void LogLate(ILogger logger, int count, string reason);
 }

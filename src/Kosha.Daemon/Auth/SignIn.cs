@@ -65,18 +65,27 @@ internal sealed class SignIn(
     public async Task<SignInResult> AuthenticateAsync(string header, string address, CancellationToken ct)
     {
         var key = cache.KeyOf(header);
-        if (cache.Find(key) is { } known)
-        {
-            // That it still holds is asked by whatever statement the request comes to.
-            if (known.AppPasswordId is { } id && cache.IsNoteDue(key))
-                await appPasswords.TouchAsync(id, ct);
-            return new(known);
-        }
+        if (await FindAsync(key, ct) is { } known)
+            return known;
         if (BasicCredential.Parse(header) is not { } credential)
             return SignInResult.Refused;
         // A client that opens sixteen connections at once costs one verify, and fails once.
         var verification = running.GetOrAdd(key, _ => new(() => VerifyAndRememberAsync(key, credential, address)));
         return await verification.Value.WaitAsync(ct);
+    }
+
+    /// <summary>Who is remembered by this header; null: nobody.</summary>
+    public Task<SignInResult?> RememberedAsync(string header, CancellationToken ct) =>
+        FindAsync(cache.KeyOf(header), ct);
+
+    private async Task<SignInResult?> FindAsync(string key, CancellationToken ct)
+    {
+        if (cache.Find(key) is not { } known)
+            return null;
+        // That it still holds is asked by whatever statement the request comes to.
+        if (known.AppPasswordId is { } id && cache.IsNoteDue(key))
+            await appPasswords.TouchAsync(id, ct);
+        return new(known);
     }
 
     public void Forget(string header) => cache.Forget(cache.KeyOf(header));

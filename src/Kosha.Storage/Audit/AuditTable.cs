@@ -22,8 +22,8 @@ public sealed partial class AuditTable(Database database)
     private const string SqlAdd = """
         insert into audit (
             user_id, username, concerned_id, credential, credential_id, address, action, node_id, subject, detail)
-        select @userId, (select u.username from users u where u.id = @userId), @concernedId, @credential,
-               @credentialId, @address, @action, n.id, n.subject, @detail
+        select @UserId, (select u.username from users u where u.id = @UserId), @ConcernedId, @Credential,
+               @CredentialId, @Address, @Action, n.id, n.subject, @Detail
         from unnest(@nodeIds, @subjects) as n (id, subject)
         """;
 
@@ -47,6 +47,35 @@ public sealed partial class AuditTable(Database database)
         return transaction.Connection!.ExecuteAsync(new(SqlAdd, parameters, transaction, cancellationToken: ct));
     }
 
+    private const string SqlAddMany = """
+        insert into audit (
+            user_id, username, concerned_id, credential, credential_id, address, action, node_id, subject, detail)
+        select e.user_id, (select u.username from users u where u.id = e.user_id), e.concerned_id, e.credential,
+               e.credential_id, e.address, e.action, e.node_id, e.subject, e.detail
+        from unnest(@userIds, @concernedIds, @credentials, @credentialIds, @addresses, @actions, @nodeIds, @subjects,
+            @details) as e (
+            user_id, concerned_id, credential, credential_id, address, action, node_id, subject, detail)
+        """;
+
+    /// <summary>The same of many entries, none of them refused, by one statement.</summary>
+    public static Task AddAllAsync(
+        NpgsqlTransaction transaction, IReadOnlyCollection<AuditEntry> entries, CancellationToken ct)
+    {
+        var rows = entries.Select(RowOf).ToArray();
+        return transaction.Connection!.ExecuteAsync(new(SqlAddMany, new
+        {
+            userIds = rows.Select(row => row.UserId).ToArray(),
+            concernedIds = rows.Select(row => row.ConcernedId).ToArray(),
+            credentials = rows.Select(row => row.Credential).ToArray(),
+            credentialIds = rows.Select(row => row.CredentialId).ToArray(),
+            addresses = rows.Select(row => row.Address).ToArray(),
+            actions = rows.Select(row => row.Action).ToArray(),
+            nodeIds = entries.Select(entry => entry.NodeId).ToArray(),
+            subjects = entries.Select(entry => Cut(entry.Subject, MaxTextLength)).ToArray(),
+            details = rows.Select(row => row.Detail).ToArray(),
+        }, transaction, cancellationToken: ct));
+    }
+
     /// <summary>Tells it by itself.</summary>
     public Task AddAsync(AuditEntry entry, CancellationToken ct) =>
         database.WriteAsync(transaction => AddAsync(transaction, entry, ct), ct);
@@ -66,11 +95,15 @@ public sealed partial class AuditTable(Database database)
     /// <summary>What is repeated all day, such as the sign-ins of a device, is told once in this time.</summary>
     private static readonly TimeSpan OnceIn = TimeSpan.FromHours(1);
 
-    private const string SqlIsTold = """
-        select exists (
-            select from audit where user_id = @userId and at > now() - @OnceIn and action = @action
-                and credential = @credential and credential_id is not distinct from @credentialId
-                and address is not distinct from @address and not is_refused)
+    private const string ToldAlready = """
+        at > now() - @OnceIn and action = @Action and credential = @Credential
+        and credential_id is not distinct from @CredentialId and address is not distinct from @Address
+        and detail is not distinct from @Detail and not is_refused
+        """;
+
+    private const string SqlIsTold = $"""
+        select exists (select from audit where user_id = @UserId and {ToldAlready})
+            or exists (select from audit where @UserId is null and concerned_id = @ConcernedId and {ToldAlready})
         """;
 
     /// <summary>Tells it, unless that was told of this credential and address within the hour.</summary>
@@ -87,8 +120,8 @@ public sealed partial class AuditTable(Database database)
         insert into audit as a (
             user_id, username, concerned_id, credential, credential_id, address, action, node_id, subject, detail,
             is_refused, refused_in, refusal)
-        select @userId, (select u.username from users u where u.id = @userId), @concernedId, @credential,
-               @credentialId, @address, @action, @nodeId, @subject, @detail, true, date_trunc('minute', now()), @refusal
+        select @UserId, (select u.username from users u where u.id = @UserId), @ConcernedId, @Credential,
+               @CredentialId, @Address, @Action, @nodeId, @subject, @Detail, true, date_trunc('minute', now()), @refusal
         where @most > (
             select count(*) from audit o
             where o.refused_in = date_trunc('minute', now()) and o.refusal is not null)
@@ -120,20 +153,24 @@ public sealed partial class AuditTable(Database database)
 
     private static string Number(long? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "";
 
-    private static DynamicParameters ParametersOf(AuditEntry entry)
+    /// <summary>What is of each entry, however many nodes it names.</summary>
+    private sealed record Row(
+        long? UserId, long? ConcernedId, string? Credential, long? CredentialId, string? Address, string Action,
+        string? Detail);
+
+    private static DynamicParameters ParametersOf(AuditEntry entry) => new(RowOf(entry));
+
+    private static Row RowOf(AuditEntry entry)
     {
         var (credential, credentialId) = CredentialOf(entry);
-        var userId = entry.Caller?.UserId ?? (entry.IsCommand ? null : entry.UserId);
-        return new(new
-        {
-            userId,
-            concernedId = entry.UserId == userId ? null : entry.UserId,
-            credential,
-            credentialId,
-            address = Cut(entry.Address ?? entry.Caller?.Address, MaxAddressLength),
-            action = entry.Action,
-            detail = Cut(entry.Detail, MaxTextLength),
-        });
+        // Visitors are nobody that Kosha knows; it concerns whose link they have.
+        var visited = entry.Caller is { ShareLinkId: not null } visitor ? visitor.UserId : (long?)null;
+        var userId = visited is null ? entry.Caller?.UserId ?? (entry.IsCommand ? null : entry.UserId) : null;
+        var concernedId = entry.UserId ?? visited;
+        return new(
+            userId, concernedId == userId ? null : concernedId, credential, credentialId,
+            Cut(entry.Address ?? entry.Caller?.Address, MaxAddressLength), entry.Action,
+            Cut(entry.Detail, MaxTextLength));
     }
 
     private static (string? Name, long? Id) CredentialOf(AuditEntry entry) => entry switch

@@ -137,7 +137,7 @@ public sealed record OpenShareLink
 
 /// <summary>What visitors of one address did with a link since it was last told.</summary>
 /// <param name="LinkId">The link.</param>
-/// <param name="Address">The visitors'.</param>
+/// <param name="Address">The visitors'; empty: of several.</param>
 /// <param name="Accesses">Requests.</param>
 /// <param name="Downloads">Of a link without a maximum.</param>
 /// <param name="Uploads">Files that they brought.</param>

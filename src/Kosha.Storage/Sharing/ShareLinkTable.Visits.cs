@@ -45,9 +45,14 @@ public sealed partial class ShareLinkTable
             if (await transaction.Connection!.ExecuteScalarAsync<bool?>(
                 new(SqlTake, new { link.Id, link.Stamp }, transaction, cancellationToken: ct)) is null)
                 return false;
-            await TellUseAsync(transaction, new(link.Id, link.UserId, nodeId), new(link.Id, address ?? "", 1, 1), ct);
+            await TellUsesAsync(
+                transaction, [(new(link.Id, link.UserId, nodeId), new(link.Id, address ?? "", 1, 1))], ct);
             return true;
         }, ct);
+
+    /// <summary>In order, so that two daemons cannot wait for each other in a circle.</summary>
+    private const string SqlLockAll =
+        "select s.id from share_links s where s.id = any(@ids) order by s.id for no key update";
 
     private const string SqlNote = """
         update share_links s set
@@ -76,29 +81,41 @@ public sealed partial class ShareLinkTable
             accesses = uses.Select(use => use.Accesses).ToArray(),
             downloads = uses.Select(use => use.Downloads).ToArray(),
         };
-        var links = (await transaction.Connection!.QueryAsync<UsedLink>(
+        var connection = transaction.Connection!;
+        await connection.ExecuteAsync(new(SqlLockAll, new { parameters.ids }, transaction, cancellationToken: ct));
+        var links = (await connection.QueryAsync<UsedLink>(
             new(SqlNote, parameters, transaction, cancellationToken: ct))).ToDictionary(link => link.Id);
-        foreach (var use in uses)
-        {
-            if (use.Downloads + use.Uploads > 0 && links.TryGetValue(use.LinkId, out var link))
-                await TellUseAsync(transaction, link, use, ct);
-        }
+        await TellUsesAsync(transaction,
+        [
+            .. uses.Where(use => use.Downloads + use.Uploads > 0 && links.ContainsKey(use.LinkId))
+                .Select(use => (links[use.LinkId], use)),
+        ], ct);
     }
 
-    private static async Task TellUseAsync(
-        NpgsqlTransaction transaction, UsedLink link, ShareUse use, CancellationToken ct)
+    private static async Task TellUsesAsync(
+        NpgsqlTransaction transaction, IReadOnlyList<(UsedLink Link, ShareUse Use)> uses, CancellationToken ct)
     {
-        var visitor = new Caller(link.UserId, Guid.Empty) { ShareLinkId = link.Id, Address = use.Address };
-        await AuditTable.AddAsync(transaction, new(AuditActions.ShareUse, visitor)
+        if (uses.Count == 0)
+            return;
+        await AuditTable.AddAllAsync(transaction, [.. uses.Select(used => EntryOf(used.Link, used.Use))], ct);
+        await Outbox.AddAllAsync(transaction, [.. uses.Select(used => EventOf(used.Link, used.Use))], ct);
+    }
+
+    private static AuditEntry EntryOf(UsedLink link, ShareUse use) => new(
+        AuditActions.ShareUse, new Caller(link.UserId, Guid.Empty)
         {
-            NodeId = link.NodeId,
-            Detail = string.Create(CultureInfo.InvariantCulture, $"downloads: {use.Downloads}, uploads: {use.Uploads}"),
-        }, ct);
-        await Outbox.AddAsync(transaction, new(WebhookEvents.ShareUsed, link.UserId, link.NodeId, new
+            ShareLinkId = link.Id, Address = use.Address.Length == 0 ? null : use.Address,
+        })
+    {
+        NodeId = link.NodeId,
+        Detail = string.Create(CultureInfo.InvariantCulture, $"downloads: {use.Downloads}, uploads: {use.Uploads}"),
+    };
+
+    private static WebhookEvent EventOf(UsedLink link, ShareUse use) => new(
+        WebhookEvents.ShareUsed, link.UserId, link.NodeId, new
         {
             shareId = link.Id, nodeId = link.NodeId, downloads = use.Downloads, uploads = use.Uploads,
-        }), ct);
-    }
+        });
 
     private static async Task TellAsync(
         NpgsqlTransaction transaction, string action, string type, Caller caller, ShareLink link, CancellationToken ct)

@@ -183,7 +183,7 @@ public sealed partial class ShareLinkTable(Database database)
         var counts = await transaction.Connection!.QuerySingleAsync<Counts>(
             new(SqlCounts, new { caller.UserId }, transaction, cancellationToken: ct));
         if (rules.MaxShareLinks == 0)
-            throw new StorageException(StorageFault.NotAllowed, "The plan of this account allows no share links.");
+            throw NoShares();
         if (counts.Open > rules.MaxShareLinks || counts.AllOfThem > MaxPerUser)
             throw new StorageException(StorageFault.LimitReached,
                 $"The account has {Math.Min(rules.MaxShareLinks ?? MaxPerUser, MaxPerUser)} share links, and may have "
@@ -195,9 +195,13 @@ public sealed partial class ShareLinkTable(Database database)
                 + "password. Give this one a password.");
     }
 
+    private static StorageException NoShares() =>
+        new(StorageFault.NotAllowed, "The plan of this account allows no share links.");
+
     private const string SqlExpiry = """
         select case when @ExpiresAt::timestamptz is not null then @ExpiresAt
-                    else now() + make_interval(days => least(@Days, 36500)) end as expires_at,
+                    when @Days::int is not null then now() + make_interval(days => least(@Days, 36500)) end
+                   as expires_at,
                case when @MaxShareDays::int is not null then now() + make_interval(days => @MaxShareDays) end as latest,
                now() as now
         """;
@@ -208,6 +212,8 @@ public sealed partial class ShareLinkTable(Database database)
     private static async Task<DateTime?> ExpiryAsync(
         NpgsqlTransaction transaction, Rules rules, ShareTerm term, CancellationToken ct)
     {
+        if (rules.MaxShareDays == 0)
+            throw NoShares();
         if (ReferenceEquals(term, ShareTerm.Usual) && rules.MaxShareDays < term.Days)
             term = term with { Days = rules.MaxShareDays };
         if (term == ShareTerm.Never && rules.MaxShareDays is null)
@@ -215,9 +221,8 @@ public sealed partial class ShareLinkTable(Database database)
         var expiry = await transaction.Connection!.QuerySingleAsync<Expiry>(new(
             SqlExpiry, new { term.ExpiresAt, term.Days, rules.MaxShareDays }, transaction, cancellationToken: ct));
         if (rules.MaxShareDays is { } most && (expiry.ExpiresAt is null || expiry.ExpiresAt > expiry.Latest))
-            throw new StorageException(StorageFault.NotAllowed, most == 0
-                ? "The plan of this account allows no share links."
-                : $"The plan of this account allows share links for {most} days at most.");
+            throw new StorageException(StorageFault.NotAllowed,
+                $"The plan of this account allows share links for {most} days at most.");
         return expiry.ExpiresAt > expiry.Now ? expiry.ExpiresAt
             : throw new StorageException(StorageFault.InvalidValue, "A share link expires in the future.");
     }
@@ -245,6 +250,10 @@ public sealed partial class ShareLinkTable(Database database)
 
     // Changing --------------------------------------------------------------------------------------------------------
 
+    /// <summary>Visitors who count a download wait, and then see the change.</summary>
+    private const string SqlLock =
+        "select s.id from share_links s where s.id = @id and s.user_id = @UserId for no key update";
+
     private const string SqlChange = """
         update share_links s set
             name = case when @Name::text is null then name else nullif(@Name, '') end,
@@ -269,6 +278,8 @@ public sealed partial class ShareLinkTable(Database database)
         {
             var connection = transaction.Connection!;
             var rules = await LockRulesAsync(transaction, caller, ct);
+            await connection.ExecuteAsync(
+                new(SqlLock, new { id, caller.UserId }, transaction, cancellationToken: ct));
             var old = await GetAsync(connection, transaction, caller, id, ct);
             if (changes.MaxDownloads > 0 && changes.MaxDownloads < old.Downloads)
                 throw new StorageException(StorageFault.InvalidValue,

@@ -27,14 +27,22 @@ public static class Outbox
     /// the whole installation, that wants the event. Events of a node get ids in their order, because whoever tells
     /// holds the node's row.
     /// </summary>
-    internal const string SqlTell = """
-        insert into outbox (webhook_id, type, node_id, payload)
-        select h.id, t.type, t.node_id, json_build_object('type', t.type, 'timestamp', now(), 'data', t.data)::text
-        from told t
+    internal const string SqlTell = $"""
+        {Into}
         cross join (
             select w.id, w.events from webhooks w where w.user_id = @UserId and w.disabled_at is null
             union all
             select w.id, w.events from webhooks w where w.user_id is null and w.disabled_at is null) h
+        {WhoWantsIt}
+        """;
+
+    private const string Into = """
+        insert into outbox (webhook_id, type, node_id, payload)
+        select h.id, t.type, t.node_id, json_build_object('type', t.type, 'timestamp', now(), 'data', t.data)::text
+        from told t
+        """;
+
+    private const string WhoWantsIt = """
         where t.type = any(h.events) or split_part(t.type, '.', 1) || '.*' = any(h.events)
         order by t.place, h.id
         """;
@@ -53,5 +61,29 @@ public static class Outbox
         transaction.Connection!.ExecuteAsync(new(SqlAdd, new
         {
             told.Type, told.UserId, told.NodeId, data = JsonSerializer.Serialize(told.Data, Json),
+        }, transaction, cancellationToken: ct));
+
+    private const string SqlAddMany = $"""
+        with told as (
+            select n.place, n.type, n.user_id, n.node_id, n.data::json as data
+            from unnest(@types, @userIds, @nodeIds, @data) with ordinality as n (type, user_id, node_id, data, place)
+        )
+        {Into}
+        cross join lateral (
+            select w.id, w.events from webhooks w where w.user_id = t.user_id and w.disabled_at is null
+            union all
+            select w.id, w.events from webhooks w where w.user_id is null and w.disabled_at is null) h
+        {WhoWantsIt}
+        """;
+
+    /// <summary>The same of many events, of whichever users, by one statement.</summary>
+    public static Task AddAllAsync(
+        NpgsqlTransaction transaction, IReadOnlyCollection<WebhookEvent> told, CancellationToken ct) =>
+        transaction.Connection!.ExecuteAsync(new(SqlAddMany, new
+        {
+            types = told.Select(each => each.Type).ToArray(),
+            userIds = told.Select(each => each.UserId).ToArray(),
+            nodeIds = told.Select(each => each.NodeId).ToArray(),
+            data = told.Select(each => JsonSerializer.Serialize(each.Data, Json)).ToArray(),
         }, transaction, cancellationToken: ct));
 }

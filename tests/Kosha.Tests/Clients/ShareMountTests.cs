@@ -1,3 +1,4 @@
+using Kosha.Daemon.Auth;
 using Kosha.Tests.Api;
 using Kosha.Tests.Infrastructure;
 using Xunit;
@@ -69,5 +70,24 @@ public sealed class ShareMountTests(SharedKosha kosha) : ShareTest(kosha)
         var (_, ofFile) = await ShareAsync(new { nodeId = File });
         using var noFolder = Mount(ofFile);
         (await noFolder.GetAsync("")).Must(401);
+    }
+
+    [Fact]
+    public async Task A_drive_with_an_old_password_locks_nobody_out_and_one_that_is_mounted_is_noted()
+    {
+        const string Password = "a long password";
+        var (link, visitor) = await ShareAsync(new { nodeId = Folder, password = Password });
+        using var stale = Mount(visitor, "an old password");
+        await Task.WhenAll(Enumerable.Range(0, 2 * ShareDoor.WrongPasswordsByLinkAndAddress)
+            .Select(async _ => (await stale.GetAsync("a.txt")).Must(401)));
+        using var mount = Mount(visitor, Password);
+        (await mount.GetAsync("a.txt")).Must(200);
+        var noted = (await Api.SendAsync(HttpMethod.Get, "account/audit")).Must(200).Body!["entries"]!.AsArray();
+        var told = Assert.Single(noted, entry => (string?)entry!["action"] == "share-use")!;
+        Assert.Equal(("mounted", link.Id), ((string?)told["detail"], (long)told["credentialId"]!));
+        Assert.NotNull(told["address"]);
+        var refused = Assert.Single(noted, entry => (string?)entry!["action"] == "share-refused")!;
+        Assert.Equal(1, (long)refused["times"]!);
+        Assert.Null(told["username"] ?? refused["username"]);
     }
 }

@@ -145,9 +145,14 @@ public sealed class AuditTableTests(SharedPostgres postgres) : StorageTest(postg
         await Table.AddOnceAsync(entry with { Caller = entry.Caller! with { Address = "192.0.2.2" } }, None);
         await Table.AddOnceAsync(entry with { Caller = entry.Caller! with { AppPasswordId = 2 } }, None);
         Assert.Equal(3, (await AllAsync()).Count);
+        var visit = new AuditEntry(AuditActions.ShareUse, User.Caller with { ShareLinkId = 3 }) { Detail = "mounted" };
+        for (var i = 0; i < 2; i++)
+            await Table.AddOnceAsync(visit, None);
+        await Table.AddOnceAsync(visit with { Detail = "something else" }, None);
+        Assert.Equal(5, (await AllAsync()).Count);
         await Storage.ExecuteAsync("update audit set at = at - interval '61 minutes'");
         await Table.AddOnceAsync(entry, None);
-        Assert.Equal(4, (await AllAsync()).Count);
+        Assert.Equal(6, (await AllAsync()).Count);
     }
 
     [Fact]

@@ -1,9 +1,11 @@
 using System.Security.Cryptography;
+using Kosha.Daemon.Auth;
 using Kosha.Storage;
 using Kosha.Storage.Sharing;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Upkeep;
 using Kosha.Tests.Infrastructure;
+using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace Kosha.Tests.Storage.Sharing;
@@ -122,9 +124,88 @@ public sealed class ShareLinkTableTests(SharedPostgres postgres) : StorageTest(p
         var link = await Links.GetAsync(User.Caller, id, None);
         Assert.Equal((5L, 3L), (link.Accesses, link.Downloads));
         Assert.NotNull(link.LastUsedAt);
-        Assert.Equal(2, await Storage.SqlAsync<long>(
-            $"select count(*) from audit where action = 'share-use' and credential_id = {id}"));
+        // Whoever it was, it was not the owner.
+        Assert.Equal(2, await Storage.SqlAsync<long>($"""
+            select count(*) from audit where action = 'share-use' and credential_id = {id}
+                and user_id is null and username is null and concerned_id = {User.Caller.UserId}
+            """));
         Assert.Equal(1, await Storage.SqlAsync<long>(
             $"select count(*) from audit where action = 'share-add' and subject = '/file'"));
+    }
+
+    [Fact]
+    public async Task A_maximum_that_comes_with_a_download_is_judged_by_it()
+    {
+        await User.PutAsync("file", "x");
+        var id = await ShareAsync("file", maxDownloads: 5);
+        Task<StorageFault> change = null!;
+        await Storage.Database.WriteAsync(async transaction =>
+        {
+            await using var download = transaction.Connection!.CreateCommand();
+            download.CommandText = $"update share_links set downloads = 3 where id = {id}";
+            await download.ExecuteNonQueryAsync();
+            change = TestUser.FaultAsync(() => Links.ChangeAsync(User.Caller, id, new() { MaxDownloads = 2 }, None));
+            await Eventually.TrueAsync("the change waits", async () => await Storage.SqlAsync<long>("""
+                select count(*) from pg_stat_activity
+                where datname = current_database() and wait_event_type = 'Lock'
+                """) == 1);
+        }, None);
+        Assert.Equal(StorageFault.InvalidValue, await change);
+        Assert.Equal(5, (await Links.GetAsync(User.Caller, id, None)).MaxDownloads);
+    }
+
+    [Theory]
+    [InlineData(0, 7, StorageFault.NotAllowed)]
+    [InlineData(36_500, null, StorageFault.NotAllowed)]
+    [InlineData(36_500, 0, StorageFault.InvalidValue)]
+    public async Task The_days_of_a_plan_hold_at_their_ends(int most, int? days, StorageFault fault)
+    {
+        await User.PutAsync("file", "x");
+        await User.SetPlanAsync($"max_share_days = {most}");
+        var wish = new NewShareLink((await User.GetAsync("file")).Id, RandomNumberGenerator.GetBytes(32), [1])
+        {
+            Term = days == 7 ? ShareTerm.Usual : new(null, days),
+        };
+        Assert.Equal(fault, await TestUser.FaultAsync(() => Links.AddAsync(User.Caller, wish, None)));
+        if (most > 0)
+            await Links.AddAsync(User.Caller, wish with { Term = new(null, most) }, None);
+    }
+
+    [Fact]
+    public async Task Whoever_comes_from_many_addresses_is_told_in_few_entries_and_counted_in_full()
+    {
+        const int Many = 100;
+        await User.PutAsync("file", "x");
+        var id = await ShareAsync("file");
+        using var uses = new ShareUses(Links, NullLogger<ShareUses>.Instance);
+        for (var i = 0; i < Many; i++)
+        {
+            uses.Add(new(id, $"192.0.2.{i}", 1, 1));
+            uses.Add(new(id, $"2001:db8::{i:x}", 1, 1));
+        }
+        await uses.WriteAsync();
+        Assert.Equal(2 * Many, (await Links.GetAsync(User.Caller, id, None)).Downloads);
+        const string Told = "from audit where action = 'share-use'";
+        Assert.Equal(ShareUses.AddressesPerLink + 1, await Storage.SqlAsync<long>($"select count(*) {Told}"));
+        Assert.Equal($"downloads: {Many}, uploads: 0",
+            await Storage.SqlAsync<string>($"select detail {Told} and address = '2001:db8::/64'"));
+        Assert.Equal($"downloads: {Many - ShareUses.AddressesPerLink + 1}, uploads: 0",
+            await Storage.SqlAsync<string>($"select detail {Told} and address is null"));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_written_is_written_later()
+    {
+        await User.PutAsync("file", "x");
+        var id = await ShareAsync("file");
+        using var uses = new ShareUses(Links, NullLogger<ShareUses>.Instance);
+        uses.Add(new(id, "192.0.2.1", 1, 1));
+        await Storage.ExecuteAsync("alter table audit rename to elsewhere");
+        await uses.WriteAsync();
+        await Storage.ExecuteAsync("alter table elsewhere rename to audit");
+        uses.Add(new(id, "192.0.2.1", 1, 1));
+        await uses.WriteAsync();
+        await uses.WriteAsync();
+        Assert.Equal(2, (await Links.GetAsync(User.Caller, id, None)).Downloads);
     }
 }
