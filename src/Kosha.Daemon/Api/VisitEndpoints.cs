@@ -42,8 +42,8 @@ internal sealed class VisitEndpoints(
             .Produces(200, contentType: ZipEndpoints.MediaType).ProducesProblem(400).ProducesProblem(500);
         group.MapPut("files/{name}", self.UploadAsync)
             .WithSummary("Brings a file, the body, into the shared folder; its name may get a number")
-            .Produces<NodeAnswer>(201).ProducesProblem(400).ProducesProblem(413).ProducesProblem(423)
-            .ProducesProblem(507).WithAnswerExample(201, NodeExamples.Node);
+            .Produces<VisitUpload>(201).ProducesProblem(400).ProducesProblem(413).ProducesProblem(423)
+            .ProducesProblem(507).WithAnswerExample(201, ShareExamples.Brought);
     }
 
     /// <summary>A link that ends meanwhile is answered as one that had ended before.</summary>
