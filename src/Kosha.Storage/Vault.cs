@@ -73,9 +73,12 @@ public sealed class Vault(Database database, NodeTree tree, IBlobStore store, Sp
             caller, path, write.Conditions, write.AnnouncedBytes, ct, write.IsBeside);
         Steps.Reached(Steps.Looked);
 
-        // 2. Receive.
+        // 2. Receive. What visitors announce takes no space before it comes: it may come for hours.
+        if (write.AnnouncedBytes > allowance.MaxBytes)
+            throw TooLarge(allowance.Reason);
+        var reserved = caller.ShareLinkId is null ? write.AnnouncedBytes : null;
         await using var spool = await spools.ReceiveAsync(
-            body, write.AnnouncedBytes, allowance.MaxBytes, () => TooLarge(allowance.Reason), ct);
+            body, reserved, allowance.MaxBytes, () => TooLarge(allowance.Reason), ct);
         Steps.Reached(Steps.Received);
 
         // 3. Compare.

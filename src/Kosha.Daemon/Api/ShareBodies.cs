@@ -115,3 +115,9 @@ public sealed record OpenShare
 /// <param name="Ticket">To be sent as X-Share-Ticket; browsers have it as a cookie.</param>
 /// <param name="Expires">Or earlier, when the link changes.</param>
 public sealed record VisitTicket(string Ticket, DateTimeOffset Expires);
+
+/// <summary>A file that a visitor brought.</summary>
+/// <param name="Name">As it is called now; as the visitor called it where the link does not show what is there.</param>
+/// <param name="Size">Bytes.</param>
+/// <param name="Id">Left out where the link does not show what is there.</param>
+public sealed record VisitUpload(string Name, long Size, long? Id = null);

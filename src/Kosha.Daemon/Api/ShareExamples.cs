@@ -28,6 +28,8 @@ internal static class ShareExamples
         AllowsDownload = true, AllowsUpload = false, ExpiresAt = Created.AddDays(14),
     };
 
+    public static readonly VisitUpload Brought = new("report (2).pdf", 48_213, Id: 29);
+
     public static readonly OpenShare Open = new() { Password = "correct horse battery" };
 
     public static readonly VisitTicket Ticket =

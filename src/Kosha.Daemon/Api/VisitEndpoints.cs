@@ -14,7 +14,7 @@ namespace Kosha.Daemon.Api;
 /// </summary>
 internal sealed class VisitEndpoints(
     ShareDoor door, ShareTokens tokens, ShareLinkTable links, ShareUses uses, NodeTree tree, FileDownload downloads,
-    ZipEndpoints zips, VisitUploads uploads)
+    ZipEndpoints zips, VisitUploads uploads, SessionCookie cookie)
 {
     /// <summary>What follows is a secret and belongs in no log.</summary>
     public const string Prefix = ApiErrors.Path + "/share";
@@ -42,8 +42,8 @@ internal sealed class VisitEndpoints(
             .Produces(200, contentType: ZipEndpoints.MediaType).ProducesProblem(400).ProducesProblem(500);
         group.MapPut("files/{name}", self.UploadAsync)
             .WithSummary("Brings a file, the body, into the shared folder; its name may get a number")
-            .Produces<NodeAnswer>(201).ProducesProblem(400).ProducesProblem(413).ProducesProblem(423)
-            .ProducesProblem(507).WithAnswerExample(201, NodeExamples.Node);
+            .Produces<VisitUpload>(201).ProducesProblem(400).ProducesProblem(413).ProducesProblem(423)
+            .ProducesProblem(507).WithAnswerExample(201, ShareExamples.Brought);
     }
 
     /// <summary>A link that ends meanwhile is answered as one that had ended before.</summary>
@@ -91,7 +91,7 @@ internal sealed class VisitEndpoints(
                 return RefusalOf(http.Response, result);
         }
         var ticket = tokens.SignVisit(visit.Link);
-        SharePage.GiveTicket(http, token, ticket);
+        SharePage.GiveTicket(http, cookie, token, ticket);
         return Results.Ok(new VisitTicket(ticket, DateTimeOffset.UtcNow + ShareTokens.VisitLifetime));
     }
 
@@ -132,19 +132,20 @@ internal sealed class VisitEndpoints(
         var node = (await tree.DetailsAsync(visit.Reader, id, http.RequestAborted)).Node;
         if (node.IsFolder)
             throw new StorageException(StorageFault.WrongKind, "A folder has no content; zip has what is in it.");
-        if (await IsCountedAsync(http, visit, id, ticket))
+        if (await IsCountedAsync(http, visit, node, ticket))
             await downloads.AnswerAsync(http, visit.Reader, node, asAttachment);
         else
-            RedirectWithTicket(http, tokens.SignDownload(visit.Link, id), disposition);
+            RedirectWithTicket(http, tokens.SignDownload(visit.Link, id, node.Etag), disposition);
     }
 
     /// <summary>
-    /// Whether the bytes may go out. False: a download of a link with a maximum was counted now, and its ticket is what
-    /// the bytes go out for.
+    /// Whether the bytes may go out, or none will. False: a download of a link with a maximum was counted now, and its
+    /// ticket is what the bytes go out for.
     /// </summary>
-    private async Task<bool> IsCountedAsync(HttpContext http, ShareVisit visit, long id, string? ticket)
+    private async Task<bool> IsCountedAsync(HttpContext http, ShareVisit visit, FileNode node, string? ticket)
     {
-        if (HttpMethods.IsHead(http.Request.Method) || tokens.IsDownload(ticket, visit.Link, id))
+        if (HttpMethods.IsHead(http.Request.Method) || !FileDownload.GivesBytes(http, visit.Reader, node)
+            || tokens.IsDownload(ticket, visit.Link, node.Id, node.Etag))
             return true;
         if (visit.Link.MaxDownloads is null)
         {
@@ -154,7 +155,7 @@ internal sealed class VisitEndpoints(
                 uses.Add(new(visit.Link.Id, visit.Address, Accesses: 0, Downloads: 1));
             return true;
         }
-        return await links.TakeAsync(visit.Link, id, visit.Address, http.RequestAborted)
+        return await links.TakeAsync(visit.Link, node.Id, visit.Address, http.RequestAborted)
             ? false : throw ShareDoor.Gone();
     }
 

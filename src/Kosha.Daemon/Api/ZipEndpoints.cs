@@ -1,6 +1,6 @@
-using System.Collections.Concurrent;
 using System.ComponentModel;
 using System.Globalization;
+using Kosha.Daemon.Auth;
 using Kosha.Daemon.Zip;
 using Kosha.Storage;
 using Kosha.Storage.Accounts;
@@ -17,16 +17,19 @@ internal sealed class ZipEndpoints(NodeTree tree, Vault vault)
     /// <summary>Folders and files in one zip file.</summary>
     private const int MaxNodes = 100_000;
 
-    /// <summary>Zip files that one user gets at once.</summary>
+    /// <summary>Zip files that one user gets at once, or the visitors of one share link.</summary>
     private const int MaxPerUser = 3;
+
+    /// <summary>Zip files that visitors at one address get at once, by whatever links.</summary>
+    private const int MaxPerAddress = 2;
+
+    /// <summary>Zip files that all visitors get at once: users find a place beside them.</summary>
+    private const int MaxForVisitors = 4;
 
     /// <summary>Zip files that one daemon makes at once: each keeps a processor busy.</summary>
     private const int MaxAtOnce = 8;
 
-    /// <summary>How many each user gets now, and the visitors of each share link, whose key is below zero.</summary>
-    private readonly ConcurrentDictionary<long, int> running = [];
-
-    private int total;
+    private readonly Slots slots = new();
 
     public static void Map(IEndpointRouteBuilder routes)
     {
@@ -45,43 +48,27 @@ internal sealed class ZipEndpoints(NodeTree tree, Vault vault)
     /// <param name="beginAsync">Once it is clear that there is one, before its first byte.</param>
     public async Task PackAsync(HttpContext http, Caller caller, long[] ids, Func<Task> beginAsync)
     {
-        Enter(caller);
-        try
-        {
-            var selected = await tree.SelectAsync(caller, ids, MaxNodes, http.RequestAborted);
-            RequireWhole(selected);
-            await beginAsync();
-            await SendAsync(http, caller, selected);
-        }
-        finally
-        {
-            Leave(caller);
-        }
+        using var slot = slots.Enter(SlotsOf(caller));
+        var selected = await tree.SelectAsync(caller, ids, MaxNodes, http.RequestAborted);
+        RequireWhole(selected);
+        await beginAsync();
+        await SendAsync(http, caller, selected);
     }
 
-    /// <summary>Fault: LimitReached.</summary>
-    private void Enter(Caller caller)
+    private static Slot[] SlotsOf(Caller caller)
     {
-        var own = running.AddOrUpdate(KeyOf(caller), 1, (_, count) => count + 1);
-        var all = Interlocked.Increment(ref total);
-        if (own <= MaxPerUser && all <= MaxAtOnce)
-            return;
-        Leave(caller);
-        throw new StorageException(StorageFault.LimitReached, own > MaxPerUser
-            ? $"{MaxPerUser} zip files at once are enough."
-            : "Too many zip files are being made just now. Try again in a moment.");
+        const string Busy = "Too many zip files are being made just now. Try again in a moment.";
+        var all = new Slot("all", MaxAtOnce, Busy);
+        if (caller.ShareLinkId is not { } link)
+            return [Own($"user {caller.UserId}", MaxPerUser), all];
+        return
+        [
+            Own($"link {link}", MaxPerUser), Own($"address {ClientAddress.Of(caller.Address ?? "")}", MaxPerAddress),
+            new("visitors", MaxForVisitors, Busy), all,
+        ];
     }
 
-    private void Leave(Caller caller)
-    {
-        Interlocked.Decrement(ref total);
-        // No entry stays behind for users who get none.
-        var left = running.AddOrUpdate(KeyOf(caller), 0, (_, count) => count - 1);
-        if (left == 0)
-            running.TryRemove(new KeyValuePair<long, int>(KeyOf(caller), 0));
-    }
-
-    private static long KeyOf(Caller caller) => -caller.ShareLinkId ?? caller.UserId;
+    private static Slot Own(string of, int most) => new(of, most, $"{most} zip files at once are enough.");
 
     /// <summary>Fault: InvalidValue.</summary>
     public static long[] Read(string ids)

@@ -45,7 +45,7 @@ internal sealed class SessionCookie(Uri? publicUrl)
     private string NameFor(HttpRequest request) => IsSecure(request) ? SecureName : PlainName;
 
     /// <summary>Also behind a proxy of which Kosha was not told, if the user came by PublicUrl.</summary>
-    private bool IsSecure(HttpRequest request) => request.IsHttps
+    public bool IsSecure(HttpRequest request) => request.IsHttps
         || (publicUrl?.Scheme == Uri.UriSchemeHttps && IsHost(request, publicUrl.Authority));
 
     private static bool IsHost(HttpRequest request, string authority) =>

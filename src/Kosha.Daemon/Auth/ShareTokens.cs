@@ -52,15 +52,22 @@ internal sealed class ShareTokens(IDataProtectionProvider protection, LinkSigner
         }
     }
 
-    public string SignVisit(OpenShareLink link) => Sign(VisitForm, link, nodeId: 0, VisitLifetime);
+    public string SignVisit(OpenShareLink link) => Sign(VisitForm, link, nodeId: 0, Guid.Empty, VisitLifetime);
 
-    public string SignDownload(OpenShareLink link, long nodeId) => Sign(DownloadForm, link, nodeId, DownloadLifetime);
+    /// <summary>For the content that was counted: what takes its place is another download.</summary>
+    public string SignDownload(OpenShareLink link, long nodeId, Guid etag) =>
+        Sign(DownloadForm, link, nodeId, etag, DownloadLifetime);
 
     public bool IsVisit(string? ticket, OpenShareLink link) => Is(ticket, VisitForm, link, nodeId: 0);
 
-    public bool IsDownload(string? ticket, OpenShareLink link, long nodeId) => Is(ticket, DownloadForm, link, nodeId);
+    /// <param name="ticket">What a visitor shows.</param>
+    /// <param name="link">The link.</param>
+    /// <param name="nodeId">The file.</param>
+    /// <param name="etag">Its content; null: whichever.</param>
+    public bool IsDownload(string? ticket, OpenShareLink link, long nodeId, Guid? etag = null) =>
+        Is(ticket, DownloadForm, link, nodeId, etag);
 
-    private string Sign(byte form, OpenShareLink link, long nodeId, TimeSpan lifetime)
+    private string Sign(byte form, OpenShareLink link, long nodeId, Guid etag, TimeSpan lifetime)
     {
         using var bytes = new MemoryStream();
         using (var writer = new BinaryWriter(bytes))
@@ -70,11 +77,12 @@ internal sealed class ShareTokens(IDataProtectionProvider protection, LinkSigner
             writer.Write(link.Id);
             writer.Write(nodeId);
             writer.Write(link.Stamp.ToByteArray());
+            writer.Write(etag.ToByteArray());
         }
         return signer.SignContent(bytes.ToArray());
     }
 
-    private bool Is(string? ticket, byte form, OpenShareLink link, long nodeId)
+    private bool Is(string? ticket, byte form, OpenShareLink link, long nodeId, Guid? etag = null)
     {
         if (string.IsNullOrEmpty(ticket) || signer.OpenContent(ticket) is not { } bytes || bytes[0] != form)
             return false;
@@ -82,6 +90,7 @@ internal sealed class ShareTokens(IDataProtectionProvider protection, LinkSigner
         reader.ReadByte();
         return time.GetUtcNow() < DateTimeOffset.FromUnixTimeSeconds(reader.ReadInt64())
             && reader.ReadInt64() == link.Id && reader.ReadInt64() == nodeId
-            && new Guid(reader.ReadBytes(16)) == link.Stamp;
+            && new Guid(reader.ReadBytes(16)) == link.Stamp
+            && (etag is null || new Guid(reader.ReadBytes(16)) == etag);
     }
 }

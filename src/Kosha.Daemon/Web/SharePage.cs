@@ -14,7 +14,8 @@ namespace Kosha.Daemon.Web;
 /// <c>/share/{token}</c>: a plain page for people who were given a link: the file, or the folder page by page, a form
 /// for the password and one for files to bring. No script; it tells no other site where it was left for.
 /// </summary>
-internal sealed class SharePage(ShareDoor door, ShareTokens tokens, NodeTree tree, VisitUploads uploads)
+internal sealed class SharePage(
+    ShareDoor door, ShareTokens tokens, SessionCookie cookie, NodeTree tree, VisitUploads uploads)
 {
     /// <summary>What follows is a secret and belongs in no log.</summary>
     public const string Prefix = "/share";
@@ -24,6 +25,12 @@ internal sealed class SharePage(ShareDoor door, ShareTokens tokens, NodeTree tre
 
     /// <summary>Of the password's form.</summary>
     private const int MaxFormBytes = 4096;
+
+    /// <summary>RFC 2046, 5.1.1.</summary>
+    private const int MaxBoundary = 70;
+
+    /// <summary>Of an IOException that comes from no disk and no network.</summary>
+    private const int NoSystemError = unchecked((int)0x80131620);
 
     private const string Policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
         + "base-uri 'none'; frame-ancestors 'none'";
@@ -46,13 +53,13 @@ internal sealed class SharePage(ShareDoor door, ShareTokens tokens, NodeTree tre
     }
 
     /// <summary>A browser shows its ticket to this link alone, on its page and in the API.</summary>
-    public static void GiveTicket(HttpContext http, string token, string ticket)
+    public static void GiveTicket(HttpContext http, SessionCookie cookie, string token, string ticket)
     {
         foreach (var prefix in new[] { Prefix, VisitEndpoints.Prefix })
             http.Response.Cookies.Append(ShareDoor.TicketCookie, ticket, new()
             {
                 HttpOnly = true,
-                Secure = http.Request.IsHttps,
+                Secure = cookie.IsSecure(http.Request),
                 SameSite = Microsoft.AspNetCore.Http.SameSiteMode.Lax,
                 Path = $"{prefix}/{token}",
                 MaxAge = ShareTokens.VisitLifetime,
@@ -91,9 +98,12 @@ internal sealed class SharePage(ShareDoor door, ShareTokens tokens, NodeTree tre
             await WriteAsync(http, StatusCodes.Status200OK, "This link has a password", PasswordForm);
             return;
         }
-        var shared = await tree.DetailsAsync(visit.Reader, folder ?? visit.Link.NodeId, http.RequestAborted);
+        // Who only brings files is not told what is below either.
+        var id = visit.Link.AllowsDownload ? folder ?? visit.Link.NodeId : visit.Link.NodeId;
+        var shared = await tree.DetailsAsync(visit.Reader, id, http.RequestAborted);
         var page = new StringBuilder();
-        if (visit.Link.AllowsUpload)
+        // Where the files will be.
+        if (visit.Link.AllowsUpload && id == visit.Link.NodeId)
             page.Append(UploadForm);
         if (!visit.Link.AllowsDownload)
             page.Append("<p>Files that you bring are for the owner of this folder alone.</p>");
@@ -154,6 +164,8 @@ internal sealed class SharePage(ShareDoor door, ShareTokens tokens, NodeTree tre
 
     private async Task ReceiveAsync(ShareVisit visit, HttpContext http, string boundary)
     {
+        if (boundary.Length is 0 or > MaxBoundary)
+            throw new BadHttpRequestException("The form cannot be read.");
         var reader = new MultipartReader(boundary, http.Request.Body);
         try
         {
@@ -167,11 +179,15 @@ internal sealed class SharePage(ShareDoor door, ShareTokens tokens, NodeTree tre
                     visit, name, content, announced: null, section.ContentType, http.RequestAborted);
             }
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (e is InvalidDataException || IsCutOff(e, http.RequestAborted))
         {
             throw new BadHttpRequestException("The form cannot be read.", e);
         }
     }
+
+    /// <summary>Whether all of the body came, and it ends before the form does.</summary>
+    private static bool IsCutOff(Exception e, CancellationToken aborted) =>
+        e is IOException { HResult: NoSystemError } and not BadHttpRequestException && !aborted.IsCancellationRequested;
 
     /// <summary>False: the password was refused, and that was answered.</summary>
     private async Task<bool> OpenAsync(string token, HttpContext http)
@@ -192,7 +208,7 @@ internal sealed class SharePage(ShareDoor door, ShareTokens tokens, NodeTree tre
                 return false;
             }
         }
-        GiveTicket(http, token, tokens.SignVisit(visit.Link));
+        GiveTicket(http, cookie, token, tokens.SignVisit(visit.Link));
         return true;
     }
 

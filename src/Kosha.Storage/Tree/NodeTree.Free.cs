@@ -86,6 +86,9 @@ public sealed partial class NodeTree
             await FreeAndChargeAsync(transaction, userId, bytes, nodes, reserved, ct);
     }
 
+    /// <summary>Visitors take nothing of the owner's trash away.</summary>
+    private bool MayFree(Caller caller) => FreesTrash && caller.ShareLinkId is null;
+
     /// <summary>For a write that the plan has just not allowed. Fault: QuotaExceeded.</summary>
     private async Task FreeAndChargeAsync(
         NpgsqlTransaction transaction, long userId, long bytes, long nodes, long reserved, CancellationToken ct)

@@ -359,7 +359,7 @@ public sealed partial class NodeTree
             // What the overwritten file takes becomes free.
             var free = room.FreeBytes + (places[0].Node?.Size ?? 0);
             var isShort = (places[0].Node is null && room.FreeNodes < 1) || (announced ?? long.MaxValue) > free;
-            var freeable = FreesTrash && isShort
+            var freeable = MayFree(caller) && isShort
                 ? await connection.QuerySingleAsync<Freeable>(new(SqlFreeable, caller, cancellationToken: ct))
                 : Freeable.Nothing;
             free += freeable.Bytes;

@@ -127,6 +127,8 @@ public sealed partial class NodeTree
         };
         var (node, isCharged) = await NameAsync(
             new(sql, also?.With(parameters) ?? (object)parameters, transaction, cancellationToken: ct), claim, also);
+        if (!isCharged && !MayFree(caller))
+            throw UsageTable.Exceeded(parameters.bytes - parameters.reserved);
         if (!isCharged)
             await FreeAndChargeAsync(
                 transaction, caller.UserId, parameters.bytes, parameters.nodes, parameters.reserved, ct);

@@ -14,6 +14,10 @@ public sealed class FileDownload(Vault vault, LinkSigner signer, TimeProvider ti
 {
     private readonly ContentLinks links = new(vault, signer, time, options);
 
+    /// <summary>Whether a GET is answered with bytes, and not by its conditions or that they are damaged.</summary>
+    public static bool GivesBytes(HttpContext http, Caller caller, FileNode file) => !file.IsDamaged
+        && Preconditions.ForRead(DavRequest.OfFile(http, caller), file) == StatusCodes.Status200OK;
+
     /// <summary>Answers a GET or HEAD with a file's bytes.</summary>
     /// <param name="file">With its object, as <see cref="NodeTree"/> gives it for reading; no folder.</param>
     /// <param name="asAttachment">To be saved; else it is shown, if its type can do no harm.</param>

@@ -18,7 +18,8 @@ internal sealed class PropFind(
         if (request.Depth == Depth.Malformed)
             throw DavException.BadRequest("PROPFIND takes Depth 0, 1 or infinity.");
         var body = await PropFindBody.ReadAsync(request.Http.Request, request.Aborted);
-        var selection = PropertySelection.For(body, request.IsExplorer);
+        var selection = PropertySelection.For(
+            body, request.IsExplorer, showsDead: request.Caller.ShareLinkId is null);
         if (request.Conditions.StateLists.Count > 0)
             await tree.CheckAsync(request.Caller, request.Path, request.Conditions, request.Aborted);
         // Who has locked what, and how the locks are called, is nothing to visitors.

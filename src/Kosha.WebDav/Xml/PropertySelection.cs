@@ -37,11 +37,11 @@ internal sealed class PropertySelection
     private readonly bool namesOnly;
     private readonly bool mayBeDead;
 
-    private PropertySelection(Wanted[] wanted, bool withAllDead, bool namesOnly = false)
+    private PropertySelection(Wanted[] wanted, bool withAllDead, bool showsDead, bool namesOnly = false)
     {
-        (this.wanted, this.withAllDead, this.namesOnly) = (wanted, withAllDead, namesOnly);
+        (this.wanted, this.withAllDead, this.namesOnly) = (wanted, withAllDead && showsDead, namesOnly);
         isMissing = new bool[wanted.Length];
-        mayBeDead = withAllDead || Array.Exists(wanted, one => one.MayBeDead);
+        mayBeDead = showsDead && (withAllDead || Array.Exists(wanted, one => one.MayBeDead));
         NeedsLocks = Wants("lockdiscovery");
         NeedsQuota = !namesOnly && (Wants("quota-used-bytes") || Wants("quota-available-bytes"));
         NeedsDownloadUrl = !namesOnly && Wants(PropertyName.OwnCloud("downloadURL"));
@@ -59,12 +59,15 @@ internal sealed class PropertySelection
     /// <summary>What must be read of each member of a folder.</summary>
     public ListedDetails Details { get; }
 
-    public static PropertySelection For(PropFindBody body, bool isExplorer) => body.Kind switch
+    /// <param name="body">What the client asks for.</param>
+    /// <param name="isExplorer">Explorer gets what it shows.</param>
+    /// <param name="showsDead">False for visitors: what its owner keeps with a file is nothing to them.</param>
+    public static PropertySelection For(PropFindBody body, bool isExplorer, bool showsDead) => body.Kind switch
     {
-        PropFindKind.PropName => new(Known, withAllDead: true, namesOnly: true),
-        PropFindKind.Prop => new(Named(body.Names), withAllDead: false),
-        _ when isExplorer && body.Names.Count == 0 => new(ForExplorer, withAllDead: false),
-        _ => new([.. All, .. Named(body.Names.Except(All.Select(one => one.Name)))], withAllDead: true),
+        PropFindKind.PropName => new(Known, withAllDead: true, showsDead, namesOnly: true),
+        PropFindKind.Prop => new(Named(body.Names), withAllDead: false, showsDead),
+        _ when isExplorer && body.Names.Count == 0 => new(ForExplorer, withAllDead: false, showsDead),
+        _ => new([.. All, .. Named(body.Names.Except(All.Select(one => one.Name)))], withAllDead: true, showsDead),
     };
 
     private static Wanted[] Listing(Listed listed) =>
@@ -83,7 +86,7 @@ internal sealed class PropertySelection
     /// <summary>Writes the propstat elements of one response.</summary>
     public void Write(XmlOutput output, ResponseEntry entry)
     {
-        var dead = mayBeDead ? DeadProperties.Read(entry.Node.Properties) : null;
+        var dead = DeadProperties.Read(mayBeDead ? entry.Node.Properties : null);
         var start = output.Position;
         output.Raw("<D:propstat><D:prop>"u8);
         var empty = output.Position;
@@ -94,7 +97,7 @@ internal sealed class PropertySelection
             anyMissing |= isMissing[i];
         }
         if (withAllDead)
-            WriteAllDead(output, dead!);
+            WriteAllDead(output, dead);
         if (output.Position == empty && anyMissing)
             output.Truncate(start);
         else
@@ -103,11 +106,11 @@ internal sealed class PropertySelection
             WriteMissing(output);
     }
 
-    private bool WriteOne(XmlOutput output, ResponseEntry entry, Wanted one, Dictionary<string, string>? dead)
+    private bool WriteOne(XmlOutput output, ResponseEntry entry, Wanted one, Dictionary<string, string> dead)
     {
         if (namesOnly)
             return WriteName(output, entry, one);
-        if (one.MayBeDead && dead!.Count > 0 && dead.TryGetValue(one.Key, out var xml))
+        if (one.MayBeDead && dead.Count > 0 && dead.TryGetValue(one.Key, out var xml))
         {
             if (!one.IsNamed && one.Name == WindowsAttributes && !IsShown(xml))
                 return false;

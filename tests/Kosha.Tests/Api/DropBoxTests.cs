@@ -1,4 +1,5 @@
 using System.Text;
+using Kosha.Daemon.Api;
 using Kosha.Tests.Infrastructure;
 using Xunit;
 
@@ -12,8 +13,10 @@ public sealed class DropBoxTests(SharedKosha kosha) : ShareTest(kosha)
     {
         var (link, visitor) = await ShareAsync(new { nodeId = Folder, allowsUpload = true, allowsDownload = false });
         var made = (await visitor.PutAsync("a.txt", [1, 2, 3])).Must(201);
-        Assert.Equal("a (2).txt", (string)made.Json()["name"]!);
-        Assert.Equal("sub (2)", (string)(await visitor.PutAsync("sub", [1])).Must(201).Json()["name"]!);
+        // Whether there was one is not told.
+        Assert.Equal("""{"name":"a.txt","size":3}""", made.Text);
+        Assert.Equal("""{"name":"sub","size":1}""", (await visitor.PutAsync("sub", [1])).Must(201).Text);
+        (await Drive.GetAsync("shared/sub%20(2)")).Must(200);
         Assert.Equal("content of a", (await Drive.GetAsync("shared/a.txt")).Must(200).Text);
         Assert.Equal([1, 2, 3], (await Drive.GetAsync("shared/a%20(2).txt")).Must(200).Body);
         // Who brings does not see.
@@ -21,6 +24,11 @@ public sealed class DropBoxTests(SharedKosha kosha) : ShareTest(kosha)
             (await visitor.GetAsync(path)).Must(403);
         Assert.DoesNotContain("a.txt", (await visitor.PageAsync(HttpMethod.Get)).Must(200).Text,
             StringComparison.Ordinal);
+        foreach (var id in new[] { File, await Api.IdAsync("/shared/sub"), 999_999_999 })
+        {
+            var page = (await visitor.PageAsync(HttpMethod.Get, null, $"?folder={id}")).Must(200);
+            Assert.Contains("<h1>shared</h1>", page.Text, StringComparison.Ordinal);
+        }
         foreach (var name in new[] { "a\\b", "a\nb", new string('x', 256) })
             (await visitor.PutAsync(name, [1])).Must(400);
         (await ChangeLinkAsync(link.Id, new { allowsDownload = true, allowsUpload = false })).Must(200);
@@ -59,5 +67,33 @@ public sealed class DropBoxTests(SharedKosha kosha) : ShareTest(kosha)
         (await visitor.PutAsync("y", new byte[500])).Must(507);
         (await visitor.PutAsync("y", new byte[400])).Must(201);
         (await (await Shared.Instance).CommandAsync("fsck")).MustSucceed();
+    }
+
+    [Fact]
+    public async Task A_form_that_cannot_be_read_brings_nothing()
+    {
+        var (_, visitor) = await ShareAsync(new { nodeId = Folder, allowsUpload = true });
+        const string Part = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\nhalf";
+        foreach (var (boundary, body) in new[] { ("b", Part), ("b", "--b\r\n"), (new string('b', 5000), "") })
+        {
+            using var form = new StringContent(body);
+            form.Headers.Remove("Content-Type");
+            form.Headers.TryAddWithoutValidation("Content-Type", $"multipart/form-data; boundary={boundary}");
+            (await visitor.PageAsync(HttpMethod.Post, form)).Must(400);
+        }
+        (await Drive.GetAsync("shared/x")).Must(404);
+    }
+
+    [Fact]
+    public async Task Files_that_take_no_bytes_are_counted_too()
+    {
+        var (_, visitor) = await ShareAsync(new { nodeId = Folder, allowsUpload = true });
+        using var form = new MultipartFormDataContent();
+        for (var file = 0; file <= VisitUploads.FilesPerMinute; file++)
+            form.Add(new ByteArrayContent([]), "file", $"empty{file}");
+        Assert.NotNull((await visitor.PageAsync(HttpMethod.Post, form)).Must(429).Header("Retry-After"));
+        (await visitor.PutAsync("more", [])).Must(429);
+        (await Drive.GetAsync($"shared/empty{VisitUploads.FilesPerMinute - 1}")).Must(200);
+        (await Drive.GetAsync($"shared/empty{VisitUploads.FilesPerMinute}")).Must(404);
     }
 }

@@ -80,6 +80,57 @@ public sealed class ShareDownloadTests(SharedKosha kosha) : ShareTest(kosha)
         await Eventually.TrueAsync("they are counted", async () => await DownloadsAsync(link) == 2);
         Assert.Equal(11, (long)(await LinkAsync(link.Id)).Body!["accesses"]!);
     }
+
+    [Fact]
+    public async Task What_gives_no_bytes_is_not_counted()
+    {
+        var (link, visitor) = await ShareAsync(new { nodeId = File, maxDownloads = 1 });
+        var (free, other) = await ShareAsync(new { nodeId = File });
+        var etag = (await visitor.HeadAsync(Content(File))).Must(200).Header("ETag")!;
+        foreach (var one in new[] { visitor, other })
+        {
+            (await one.GetAsync(Content(File), ("If-None-Match", etag))).Must(304);
+            (await one.GetAsync(Content(File), ("If-Match", "\"another\""))).Must(412);
+        }
+        Assert.Equal(0, await DownloadsAsync(link));
+        (await visitor.GetAsync(Content(File), ("If-Match", etag))).Must(307);
+        (await other.GetAsync(Content(File))).Must(200);
+        await Eventually.TrueAsync("it is counted", async () => await DownloadsAsync(free) > 0);
+        Assert.Equal((1, 1), (await DownloadsAsync(link), await DownloadsAsync(free)));
+    }
+
+    [Fact]
+    public async Task What_takes_the_place_of_a_content_is_another_download()
+    {
+        var (link, visitor) = await ShareAsync(new { nodeId = File, maxDownloads = 2 });
+        var redirect = (await visitor.GetAsync(Content(File))).Must(307);
+        (await FollowAsync(visitor, redirect)).Must(200);
+        (await Drive.PutAsync("shared/a.txt", "something else")).Must(204);
+        var second = await FollowAsync(visitor, redirect);
+        Assert.Equal("something else", (await FollowAsync(visitor, second)).Must(200).Text);
+        Assert.Equal(2, await DownloadsAsync(link));
+        (await FollowAsync(visitor, redirect)).Must(404);
+    }
+
+    [Fact]
+    public async Task Visitors_at_one_address_get_two_zip_files_at_once()
+    {
+        (await Drive.PutAsync("shared/large.bin", TestContent.Bytes(9, 48_000_000))).Must(201);
+        var (_, visitor) = await ShareAsync(new { nodeId = Folder });
+        var (link, _) = await ShareAsync(new { nodeId = Folder });
+        using (await visitor.StreamAsync("zip"))
+        {
+            visitor.Token = link.Url.Split('/')[^1];
+            using var second = await visitor.StreamAsync("zip");
+            Assert.Equal(200, (int)second.StatusCode);
+            (await visitor.GetAsync("zip")).Must(429);
+        }
+        await Eventually.TrueAsync("there is room again", async () =>
+        {
+            using var answer = await visitor.StreamAsync("zip");
+            return answer.IsSuccessStatusCode;
+        });
+    }
 }
 
 /// <summary>Links on a store that browsers read directly.</summary>

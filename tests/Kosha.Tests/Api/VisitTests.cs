@@ -203,6 +203,9 @@ public sealed class VisitTests(SharedKosha kosha) : ShareTest(kosha)
         var sub = (await visitor.PageAsync(HttpMethod.Get, null, $"?folder={await Api.IdAsync("/shared/sub")}"))
             .Must(200);
         Assert.Contains("b.txt", sub.Text, StringComparison.Ordinal);
+        // Files that are brought come into what is shared, and not here.
+        Assert.Contains("multipart/form-data", page.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("multipart/form-data", sub.Text, StringComparison.Ordinal);
         (await visitor.PageAsync(HttpMethod.Get, null, $"?folder={await Api.IdAsync("")}")).Must(404);
         Assert.DoesNotContain(visitor.Token, (await Shared.Instance).Output, StringComparison.Ordinal);
     }

@@ -90,4 +90,29 @@ public sealed class ShareMountTests(SharedKosha kosha) : ShareTest(kosha)
         Assert.Equal(1, (long)refused["times"]!);
         Assert.Null(told["username"] ?? refused["username"]);
     }
+
+    [Fact]
+    public async Task What_the_owner_keeps_with_a_file_is_not_shown()
+    {
+        const string Secret = "<n:secret xmlns:n='n'>what I think of it</n:secret>";
+        (await Drive.ProppatchAsync("shared/a.txt", "<D:propertyupdate xmlns:D='DAV:'><D:set><D:prop>" + Secret
+            + "<D:displayname>my name</D:displayname></D:prop></D:set></D:propertyupdate>")).Must(207);
+        var (_, visitor) = await ShareAsync(new { nodeId = Folder });
+        using var mount = Mount(visitor);
+        const string Named = "<D:prop><n:secret xmlns:n='n'/><D:displayname/></D:prop>";
+        foreach (var wish in new[] { "<D:allprop/>", "<D:propname/>", Named })
+        {
+            var body = $"<D:propfind xmlns:D='DAV:'>{wish}</D:propfind>";
+            foreach (var (path, depth) in new[] { ("", "1"), ("a.txt", "0") })
+            {
+                var found = (await mount.PropfindAsync(path, depth, body)).Must(207).Text;
+                Assert.Contains("a.txt", found, StringComparison.Ordinal);
+                Assert.DoesNotContain("what I think", found, StringComparison.Ordinal);
+                Assert.DoesNotContain("my name", found, StringComparison.Ordinal);
+                Assert.Equal(wish == Named, found.Contains("secret", StringComparison.Ordinal));
+            }
+        }
+        var own = (await Drive.PropfindAsync("shared/a.txt", "0")).Must(207).Text;
+        Assert.Contains("what I think", own, StringComparison.Ordinal);
+    }
 }

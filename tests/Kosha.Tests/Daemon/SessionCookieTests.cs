@@ -1,4 +1,5 @@
 using Kosha.Daemon.Auth;
+using Kosha.Daemon.Web;
 using Microsoft.AspNetCore.Http;
 using Xunit;
 
@@ -52,5 +53,16 @@ public sealed class SessionCookieTests
         request.Headers["Sec-Fetch-Site"] = site;
         request.Headers.Origin = origin;
         Assert.Equal(isFromElsewhere, new SessionCookie(PublicUrl).IsFromElsewhere(request));
+    }
+
+    [Theory]
+    [InlineData("nas.local", false)]
+    [InlineData("files.example.org:8443", true)]
+    public void So_is_the_ticket_of_a_share_link(string host, bool isSecure)
+    {
+        var context = At("http", host);
+        SharePage.GiveTicket(context, new(PublicUrl), "token", "ticket");
+        Assert.All(context.Response.Headers.SetCookie, set =>
+            Assert.Equal(isSecure, set!.Contains("; secure", StringComparison.OrdinalIgnoreCase)));
     }
 }

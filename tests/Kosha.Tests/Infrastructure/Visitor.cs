@@ -45,6 +45,10 @@ public sealed class Visitor : IDisposable
     public Task<DavAnswer> GetAsync(string path, params (string Name, string Value)[] headers) =>
         SendAsync(HttpMethod.Get, ApiPath(path), null, headers);
 
+    /// <summary>The answer's body is not read yet; the caller disposes of the answer.</summary>
+    public Task<HttpResponseMessage> StreamAsync(string path) =>
+        http.GetAsync(new Uri(server, ApiPath(path)), HttpCompletionOption.ResponseHeadersRead);
+
     public Task<DavAnswer> HeadAsync(string path) => SendAsync(HttpMethod.Head, ApiPath(path), null);
 
     public Task<DavAnswer> PutAsync(string name, byte[] content) =>

@@ -42,7 +42,7 @@ public sealed class AnswerTests
             var answer = new MultiStatus(output);
             answer.Begin();
             answer.BeginResponse("/dav/Some%20folder/", node.Name, node.IsFolder);
-            PropertySelection.For(body, isExplorer).Write(output, new ResponseEntry { Node = node });
+            PropertySelection.For(body, isExplorer, showsDead: true).Write(output, new ResponseEntry { Node = node });
             answer.EndResponse();
             answer.End();
         });

@@ -1,6 +1,8 @@
+using System.IO.Pipelines;
 using System.Security.Cryptography;
 using Kosha.Daemon.Auth;
 using Kosha.Storage;
+using Kosha.Storage.Blobs;
 using Kosha.Storage.Sharing;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Upkeep;
@@ -207,5 +209,22 @@ public sealed class ShareLinkTableTests(SharedPostgres postgres) : StorageTest(p
         await uses.WriteAsync();
         await uses.WriteAsync();
         Assert.Equal(2, (await Links.GetAsync(User.Caller, id, None)).Downloads);
+    }
+
+    [Fact]
+    public async Task What_a_visitor_announces_takes_no_space_before_it_comes()
+    {
+        await User.MakeFoldersAsync("box");
+        var visitor = (await OpenAsync(await ShareAsync("box"))).Reader(null) with { IsReadOnly = false };
+        const int Announced = 50_000_000;
+        var body = new Pipe(new PipeOptions(pauseWriterThreshold: 0));
+        var write = Storage.Vault.WriteAsync(visitor, NodePath.FromNames(["file"]), body.Reader.AsStream(),
+            new() { IsBeside = true, AnnouncedBytes = Announced }, None);
+        await body.Writer.WriteAsync(new byte[Spool.MaxMemoryBytes + 1], None);
+        await Eventually.TrueAsync("it is received", () => Storage.Spools.ReservedBytes > 0);
+        Assert.InRange(Storage.Spools.ReservedBytes, 1, Announced / 10);
+        await body.Writer.CompleteAsync();
+        await TestUser.RefusedAsync(StorageFault.DigestMismatch, () => write);
+        Assert.Equal(0, Storage.Spools.ReservedBytes);
     }
 }

@@ -1,4 +1,5 @@
 using Kosha.Storage;
+using Kosha.Storage.Sharing;
 using Kosha.Storage.Tree;
 using Kosha.Storage.Uploads;
 using Kosha.Tests.Infrastructure;
@@ -155,5 +156,27 @@ public sealed class FreeTrashTests(SharedPostgres postgres) : StorageTest(postgr
         }));
         Assert.Equal(2, succeeded);
         Assert.Equal((100, 5), await User.UsageAsync());
+    }
+
+    [Fact]
+    public async Task Visitors_take_nothing_of_the_owners_trash_away()
+    {
+        await User.SetPlanAsync("max_nodes = 7");
+        await User.MakeFoldersAsync("box");
+        var hash = new byte[32];
+        var links = new ShareLinkTable(Storage.Database);
+        var box = await User.GetAsync("box");
+        await links.AddAsync(User.Caller, new(box.Id, hash, [1]) { AllowsUpload = true }, None);
+        var visitor = (await links.FindAsync(hash, None))!.Reader(null) with { IsReadOnly = false };
+        var beside = new FileWrite { IsBeside = true };
+        await RefusedAsync(StorageFault.QuotaExceeded, () =>
+            vault.WriteAsync(visitor, At("new"), Body("x"), beside, None));
+        await vault.WriteAsync(visitor, At("empty"), Body(""), beside, None);
+        await User.SetPlanAsync($"max_nodes = {(await User.UsageAsync()).Nodes}");
+        // Also where the look had found room.
+        await RefusedAsync(StorageFault.QuotaExceeded, () =>
+            tree.NameAsync(visitor, At("new"), beside, claim: null, size: 0, None));
+        Assert.Equal(4, (await TrashedAsync()).Length);
+        await PutAsync("new", 1);
     }
 }
