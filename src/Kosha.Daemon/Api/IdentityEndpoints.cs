@@ -45,20 +45,27 @@ internal sealed class IdentityEndpoints(
         if (options.IdentityWebhookKey is not { } key)
             throw new StorageException(StorageFault.NotFound,
                 "No identity provider may send messages here: Identity:WebhookSecretFile is not set.");
-        var (address, counted) = (ClientAddress.Exactly(http), ClientAddress.Of(http.Connection.RemoteIpAddress));
-        if (await failures.WaitAsync([counted], [options.Limits.FailuresByAddress], ct) is { } wait)
+        var address = ClientAddress.Exactly(http);
+        var body = await ReadAsync(http, ct);
+        return HeadersOf(http.Request) is { } signed && IsGenuine(key, signed, body)
+            ? await ActAsync(signed.Id, body, address, ct)
+            : await RefuseAsync(http, address, ct);
+    }
+
+    /// <summary>
+    /// A provider sends for many from one address, so the bad messages of others keep no good one away.
+    /// </summary>
+    private async Task<IResult> RefuseAsync(HttpContext http, string address, CancellationToken ct)
+    {
+        string[] counted = [$"identity {ClientAddress.Of(http.Connection.RemoteIpAddress)}"];
+        if (await failures.WaitAsync(counted, [options.Limits.FailuresByAddress], ct) is { } wait)
             throw new StorageException(StorageFault.LimitReached,
                 "Too many messages from this address had no good signature. Try again later.") { RetryAfter = wait };
-        var body = await ReadAsync(http, ct);
-        if (HeadersOf(http.Request) is not { } signed || !IsGenuine(key, signed, body))
-        {
-            await failures.CountAsync([counted], ct);
-            await RefusedAsync(address, "It has no good signature, or is not of now.");
-            return ApiProblem.Of(StatusCodes.Status401Unauthorized,
-                "The signature is not good, or the message is more than 5 minutes old. Both sides need the same secret "
-                + "and a clock that is right.").ToResult();
-        }
-        return await ActAsync(signed.Id, body, address, ct);
+        await failures.CountAsync(counted, ct);
+        await RefusedAsync(address, "It has no good signature, or is not of now.");
+        return ApiProblem.Of(StatusCodes.Status401Unauthorized,
+            "The signature is not good, or the message is more than 5 minutes old. Both sides need the same secret "
+            + "and a clock that is right.").ToResult();
     }
 
     private static async Task<byte[]> ReadAsync(HttpContext http, CancellationToken ct)

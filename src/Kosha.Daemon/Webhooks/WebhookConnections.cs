@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 
 namespace Kosha.Daemon.Webhooks;
 
@@ -66,6 +67,15 @@ internal sealed class WebhookConnections(
         MaxResponseHeadersLength = 16,
         // The rest of an answer is read by nobody.
         MaxResponseDrainSize = 0,
+        SslOptions = new()
+        {
+            CertificateChainPolicy = new()
+            {
+                // Else a certificate names addresses that are asked for the rest of its chain, past all checks here.
+                DisableCertificateDownloads = true,
+                RevocationMode = X509RevocationMode.NoCheck,
+            },
+        },
     };
 
     private async ValueTask<Stream> ConnectAsync(DnsEndPoint to, CancellationToken ct)

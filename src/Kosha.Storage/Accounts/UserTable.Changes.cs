@@ -43,7 +43,8 @@ public sealed partial class UserTable
 
     /// <summary>Locked in order, so that of two who go at once one finds the other gone.</summary>
     private const string SqlLockAdmins = """
-        select id from users where is_admin and disabled_at is null order by id for update
+        select id from users
+        where is_admin and disabled_at is null and password_hash <> '' order by id for update
         """;
 
     private const string SqlPlanId = "select id from plans where name = @Plan";
