@@ -121,6 +121,12 @@ public sealed class ShareLinkTableTests(SharedPostgres postgres) : StorageTest(p
     {
         await User.PutAsync("file", "x");
         var id = await ShareAsync("file");
+        var other = (await Storage.NewUserAsync()).Caller.UserId;
+        foreach (var user in new[] { $"{User.Caller.UserId}", "null", $"{other}" })
+            await Storage.ExecuteAsync($"""
+                insert into webhooks (user_id, url, events, secret)
+                values ({user}, 'https://example.org/', array['share.*'], 'secret')
+                """);
         await Links.NoteAsync(
             [new(id, "here", 3, 1), new(id, "there", 2, 2, Uploads: 1), new(999_999, "x", 1, 1)], None);
         var link = await Links.GetAsync(User.Caller, id, None);
@@ -131,6 +137,14 @@ public sealed class ShareLinkTableTests(SharedPostgres postgres) : StorageTest(p
             select count(*) from audit where action = 'share-use' and credential_id = {id}
                 and user_id is null and username is null and concerned_id = {User.Caller.UserId}
             """));
+        // Those of the owner and of the installation hear of each.
+        Assert.Equal("1+0 1+0 2+1 2+1", await Storage.SqlAsync<string>($"""
+            select string_agg(d ->> 'downloads' || '+' || (d ->> 'uploads'), ' ' order by o.id)
+            from outbox o join webhooks w on w.id = o.webhook_id
+            cross join lateral (select o.payload::json -> 'data' as d) p
+            where o.type = 'share.used' and w.user_id is distinct from {other}
+            """));
+        Assert.Equal(4, await Storage.SqlAsync<long>("select count(*) from outbox"));
         Assert.Equal(1, await Storage.SqlAsync<long>(
             $"select count(*) from audit where action = 'share-add' and subject = '/file'"));
     }
