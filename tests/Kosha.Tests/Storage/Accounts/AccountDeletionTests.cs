@@ -58,6 +58,20 @@ public sealed class AccountDeletionTests(SharedPostgres postgres) : StorageTest(
     }
 
     [Fact]
+    public async Task Who_cannot_sign_in_is_no_administrator_who_is_left()
+    {
+        var other = (await Storage.NewUserAsync()).Caller.UserId;
+        await Storage.ExecuteAsync($"""
+            update users set is_admin = true, password_hash = case when id = {other} then '' else 'hash' end
+            where id in ({User.Caller.UserId}, {other})
+            """);
+        Assert.Equal(StorageFault.NotAllowed,
+            await TestUser.FaultAsync(() => Users.BeginDeletionAsync(User.Caller.UserId, None)));
+        await Storage.ExecuteAsync($"update users set password_hash = 'hash' where id = {other}");
+        await Users.BeginDeletionAsync(User.Caller.UserId, None);
+    }
+
+    [Fact]
     public async Task All_of_a_large_account_goes_and_what_others_share_survives()
     {
         var (leaving, staying) = (await Storage.NewUserAsync(), User);

@@ -172,6 +172,18 @@ public sealed class AuditTableTests(SharedPostgres postgres) : StorageTest(postg
     }
 
     [Fact]
+    public async Task Refusals_that_are_counted_together_push_nothing_out()
+    {
+        await AddAsync(new(AuditActions.Trash, User.Caller) { Subject = "kept" });
+        for (var i = 0; i < 20; i++)
+            await AddAsync(new(AuditActions.SignIn) { Address = "192.0.2.1", IsRefused = true });
+        await AddAsync(new(AuditActions.Trash, User.Caller) { Subject = "new" });
+        // Four where a minute ended meanwhile.
+        Assert.Equal(0, await new AuditRetention(Storage.Database).RunAsync(30, most: 4, None));
+        Assert.Equal("kept", (await AllAsync())[^1].Subject);
+    }
+
+    [Fact]
     public async Task What_is_done_with_files_is_told_and_a_write_is_not()
     {
         await User.SetPlanAsync("version_days = 30");

@@ -23,7 +23,8 @@ public sealed class JobRunTableTests(SharedPostgres postgres) : StorageTest(post
 
     private async Task<JobRun> LastAsync() => (await Runs.LastAsync([Job], None)).Single();
 
-    private Task LetDieAsync() => Storage.ExecuteAsync("update job_runs set beat_at = now() - interval '3 minutes'");
+    private Task LetDieAsync() => Storage.ExecuteAsync(
+        "update job_runs set beat_at = now() - interval '3 minutes' where outcome = 'running'");
 
     [Fact]
     public async Task Of_many_starts_at_once_one_runs()
@@ -91,6 +92,20 @@ public sealed class JobRunTableTests(SharedPostgres postgres) : StorageTest(post
         Assert.Equal(["running", "interrupted"],
             (await Runs.HistoryAsync(Job, null, 10, None)).Select(run => run.Outcome));
         Assert.Empty(await Runs.DiedAsync(None));
+    }
+
+    [Fact]
+    public async Task What_died_twice_waits_for_its_firing_and_the_dead_say_nothing_more()
+    {
+        var first = await StartAsync(Firing);
+        await LetDieAsync();
+        Assert.Equal([Job], await Runs.DiedAsync(None));
+        var second = await StartAsync();
+        await EndAsync(first);
+        Assert.Equal("interrupted", (await Runs.HistoryAsync(Job, before: second, 10, None)).Single().Outcome);
+        await LetDieAsync();
+        Assert.Empty(await Runs.DiedAsync(None));
+        Assert.NotNull(await StartAsync(Firing.AddHours(1)));
     }
 
     [Fact]
