@@ -56,7 +56,7 @@ internal sealed class UploadEndpoints(
     {
         var caller = ApiCaller.Of(http);
         var parent = await ParentAsync(caller, body, http.RequestAborted);
-        var ticket = await limits.ToldAsync(
+        var ticket = await limits.BeginUploadAsync(
             caller, () => uploads.BeginAsync(caller, Read(body, parent), http.RequestAborted));
         return Results.Created($"{Route}/{ticket.Upload.Id}", Answer(ticket, http.Request));
     }

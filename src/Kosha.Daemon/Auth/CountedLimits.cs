@@ -12,9 +12,6 @@ internal enum LimitKind
 
     /// <summary>Wrong tokens and wrong passwords of share links.</summary>
     ShareToken,
-
-    /// <summary>Uploads that are begun.</summary>
-    Upload,
 }
 
 /// <summary>
@@ -39,8 +36,8 @@ internal sealed class CountedLimits(SignInFailures counts, AuditTrail audit, Kos
         await ToldAsync(kind, await counts.CountAttemptAsync(
             SubjectOf(kind, address), LimitOf(kind), SignInFailures.Window, ct), address);
 
-    /// <summary>Does what counts its own attempts, and has a refusal of theirs in the log.</summary>
-    public async Task<T> ToldAsync<T>(Caller caller, Func<Task<T>> beginAsync)
+    /// <summary>Begins an upload, which counts in its own transaction, and has a refusal by that in the log.</summary>
+    public async Task<T> BeginUploadAsync<T>(Caller caller, Func<Task<T>> beginAsync)
     {
         try
         {
@@ -48,7 +45,7 @@ internal sealed class CountedLimits(SignInFailures counts, AuditTrail audit, Kos
         }
         catch (StorageException e) when (e is { Fault: StorageFault.LimitReached, RetryAfter: not null })
         {
-            await audit.TellAsync(Refusal(LimitKind.Upload) with { Caller = caller });
+            await audit.TellAsync(Refusal("uploads") with { Caller = caller });
             throw;
         }
     }
@@ -56,20 +53,19 @@ internal sealed class CountedLimits(SignInFailures counts, AuditTrail audit, Kos
     private async Task<TimeSpan?> ToldAsync(LimitKind kind, TimeSpan? wait, string address)
     {
         if (wait is not null)
-            await audit.TellAsync(Refusal(kind) with { Address = address });
+            await audit.TellAsync(Refusal(NameOf(kind)) with { Address = address });
         return wait;
     }
 
-    private static AuditEntry Refusal(LimitKind kind) =>
-        new(AuditActions.Limit) { Subject = NameOf(kind), IsRefused = true };
+    private static AuditEntry Refusal(string limit) =>
+        new(AuditActions.Limit) { Subject = limit, IsRefused = true };
 
     private static string SubjectOf(LimitKind kind, string of) => $"{NameOf(kind)} {of}";
 
     private static string NameOf(LimitKind kind) => kind switch
     {
         LimitKind.Registration => "register",
-        LimitKind.ShareToken => "share",
-        _ => "uploads",
+        _ => "share",
     };
 
     private int LimitOf(LimitKind kind) => kind switch

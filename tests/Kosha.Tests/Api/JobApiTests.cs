@@ -6,36 +6,21 @@ using Xunit;
 namespace Kosha.Tests.Api;
 
 /// <summary>Administrators see the jobs, and start, pause and resume them.</summary>
-public sealed class JobApiTests(SharedKosha kosha) : ApiTest(kosha)
+public sealed class JobApiTests(SharedKosha kosha) : AdminApiTest(kosha)
 {
-    private ApiClient admin = null!;
-
-    public override async ValueTask InitializeAsync()
-    {
-        await base.InitializeAsync();
-        using var files = (await Shared.Instance).AdminDrive();
-        admin = new(files);
-    }
-
-    public override ValueTask DisposeAsync()
-    {
-        admin.Dispose();
-        return base.DisposeAsync();
-    }
-
-    private Task<ApiAnswer> PostAsync(string path) => admin.SendAsync(HttpMethod.Post, $"admin/jobs/{path}");
+    private Task<ApiAnswer> PostAsync(string path) => Admin.SendAsync(HttpMethod.Post, $"admin/jobs/{path}");
 
     private async Task<JsonNode> JobAsync(string name) =>
-        (await admin.SendAsync(HttpMethod.Get, "admin/jobs")).Must(200).Nodes("jobs")
+        (await Admin.SendAsync(HttpMethod.Get, "admin/jobs")).Must(200).Nodes("jobs")
             .Single(job => (string)job["name"]! == name);
 
     [Fact]
     public async Task All_jobs_are_listed_with_their_schedules()
     {
         await Eventually.TrueAsync("all are scheduled", async () =>
-            (await admin.SendAsync(HttpMethod.Get, "admin/jobs")).Must(200).Nodes("jobs")
+            (await Admin.SendAsync(HttpMethod.Get, "admin/jobs")).Must(200).Nodes("jobs")
                 .All(job => job["next"] is not null || job["paused"] is not null));
-        var jobs = (await admin.SendAsync(HttpMethod.Get, "admin/jobs")).Nodes("jobs");
+        var jobs = (await Admin.SendAsync(HttpMethod.Get, "admin/jobs")).Nodes("jobs");
         Assert.Equal(Job.All.Select(job => job.Name), jobs.Select(job => (string)job["name"]!));
         Assert.Equal(Job.All.Select(job => job.Cron), jobs.Select(job => (string)job["cron"]!));
     }
@@ -48,16 +33,16 @@ public sealed class JobApiTests(SharedKosha kosha) : ApiTest(kosha)
         JsonNode? run = null;
         await Eventually.TrueAsync("it is done", async () =>
         {
-            run = (await admin.SendAsync(HttpMethod.Get, "admin/jobs/totals/runs")).Must(200).Nodes("runs")
+            run = (await Admin.SendAsync(HttpMethod.Get, "admin/jobs/totals/runs")).Must(200).Nodes("runs")
                 .Single(each => (long)each["id"]! == started.Id);
             return run["ended"] is not null;
         });
         Assert.Equal("done", (string)run!["outcome"]!);
         Assert.True((long)run["counts"]!["users"]! >= 2);
         Assert.Null(run["due"]);
-        var days = (await admin.SendAsync(HttpMethod.Get, "admin/totals")).Must(200).Nodes("days");
+        var days = (await Admin.SendAsync(HttpMethod.Get, "admin/totals")).Must(200).Nodes("days");
         Assert.True((long)days[^1]["users"]! >= 2 && (long)days[^1]["files"]! >= 0);
-        Assert.Empty((await admin.SendAsync(HttpMethod.Get, "admin/totals?from=2001-01-01&to=2001-02-01"))
+        Assert.Empty((await Admin.SendAsync(HttpMethod.Get, "admin/totals?from=2001-01-01&to=2001-02-01"))
             .Must(200).Nodes("days"));
     }
 
@@ -70,12 +55,12 @@ public sealed class JobApiTests(SharedKosha kosha) : ApiTest(kosha)
             await Eventually.TrueAsync(
                 "it is done", async () => (await JobAsync("usage"))["last"]!["ended"] is not null);
         }
-        var first = (await admin.SendAsync(HttpMethod.Get, "admin/jobs/usage/runs?limit=2")).Must(200);
+        var first = (await Admin.SendAsync(HttpMethod.Get, "admin/jobs/usage/runs?limit=2")).Must(200);
         Assert.Equal(2, first.Nodes("runs").Length);
-        var rest = (await admin.SendAsync(HttpMethod.Get, $"admin/jobs/usage/runs?cursor={first.Text("next")}"))
+        var rest = (await Admin.SendAsync(HttpMethod.Get, $"admin/jobs/usage/runs?cursor={first.Text("next")}"))
             .Must(200).Nodes("runs");
         Assert.True(rest.Length >= 1 && (long)rest[0]["id"]! < (long)first.Nodes("runs")[1]["id"]!);
-        (await admin.SendAsync(HttpMethod.Get, $"admin/jobs/purge/runs?cursor={first.Text("next")}"))
+        (await Admin.SendAsync(HttpMethod.Get, $"admin/jobs/purge/runs?cursor={first.Text("next")}"))
             .MustBe("invalid-value", 400);
     }
 
@@ -103,6 +88,6 @@ public sealed class JobApiTests(SharedKosha kosha) : ApiTest(kosha)
     [InlineData("GET", "admin/totals?from=2026-02-01&to=2026-01-01", 400)]
     [InlineData("GET", "admin/totals?from=1999-01-01&to=2026-01-01", 400)]
     public async Task What_is_not_there_or_cannot_be_is_refused(string method, string path, int status) =>
-        (await admin.SendAsync(new HttpMethod(method), path)).MustBe(
+        (await Admin.SendAsync(new HttpMethod(method), path)).MustBe(
             status == 404 ? "not-found" : "invalid-value", status);
 }

@@ -5,23 +5,8 @@ using Xunit;
 namespace Kosha.Tests.Api;
 
 /// <summary>Plans by the API of a real daemon, and what a user's storage is made of.</summary>
-public sealed class PlanTests(SharedKosha kosha) : ApiTest(kosha)
+public sealed class PlanTests(SharedKosha kosha) : AdminApiTest(kosha)
 {
-    private ApiClient admin = null!;
-
-    public override async ValueTask InitializeAsync()
-    {
-        await base.InitializeAsync();
-        using var files = (await Shared.Instance).AdminDrive();
-        admin = new(files);
-    }
-
-    public override ValueTask DisposeAsync()
-    {
-        admin.Dispose();
-        return base.DisposeAsync();
-    }
-
     private static JsonObject Body(string? name, params (string Limit, long? Value)[] limits)
     {
         var given = limits.Select(limit => KeyValuePair.Create(limit.Limit, (JsonNode?)limit.Value));
@@ -35,26 +20,26 @@ public sealed class PlanTests(SharedKosha kosha) : ApiTest(kosha)
     public async Task An_administrator_makes_changes_and_removes_plans()
     {
         var name = $"plan of {Drive.User.Name}";
-        var made = (await admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name, ("maxBytes", 1000)))).Must(201);
-        (await admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name))).MustBe("already-exists", 409);
+        var made = (await Admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name, ("maxBytes", 1000)))).Must(201);
+        (await Admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name))).MustBe("already-exists", 409);
         var at = $"admin/plans/{made.Id}";
         Assert.Equal($"/api/{at}", made.Headers.Location!.OriginalString);
-        var changed = (await admin.SendAsync(
+        var changed = (await Admin.SendAsync(
             HttpMethod.Patch, at, Body(null, ("maxBytes", null), ("maxNodes", 5), ("versionDays", 0)))).Must(200);
         var limits = changed.Body!["limits"]!.AsObject();
         Assert.Equal(9, limits.Count);
         Assert.Equal((null, 5L, 30L, 0L),
             ((long?)limits["maxBytes"], (long)limits["maxNodes"]!, (long)limits["trashDays"]!,
                 (long)limits["versionDays"]!));
-        var list = (await admin.SendAsync(HttpMethod.Get, "admin/plans")).Must(200).Body!["plans"]!.AsArray();
+        var list = (await Admin.SendAsync(HttpMethod.Get, "admin/plans")).Must(200).Body!["plans"]!.AsArray();
         Assert.Single(list, plan => (string)plan!["name"]! == name && (long)plan["users"]! == 0);
         Assert.Single(list, plan => (string)plan!["name"]! == "default" && (long)plan["users"]! > 0);
 
         var usual = list.Single(plan => (string)plan!["name"]! == "default")!["id"];
-        (await admin.SendAsync(HttpMethod.Delete, $"admin/plans/{usual}")).MustBe("in-use", 409);
-        (await admin.SendAsync(HttpMethod.Delete, at)).Must(204);
-        (await admin.SendAsync(HttpMethod.Delete, at)).MustBe("not-found", 404);
-        (await admin.SendAsync(HttpMethod.Patch, at, Body(null))).MustBe("not-found", 404);
+        (await Admin.SendAsync(HttpMethod.Delete, $"admin/plans/{usual}")).MustBe("in-use", 409);
+        (await Admin.SendAsync(HttpMethod.Delete, at)).Must(204);
+        (await Admin.SendAsync(HttpMethod.Delete, at)).MustBe("not-found", 404);
+        (await Admin.SendAsync(HttpMethod.Patch, at, Body(null))).MustBe("not-found", 404);
     }
 
     [Fact]
@@ -63,9 +48,9 @@ public sealed class PlanTests(SharedKosha kosha) : ApiTest(kosha)
         foreach (var body in (JsonObject[])[
             Body("x", ("maxBytes", -1)), Body("x", ("trashDays", 1L << 40)), Body(" x"), Body(""),
         ])
-            (await admin.SendAsync(HttpMethod.Post, "admin/plans", body)).MustBe("invalid-value", 400);
+            (await Admin.SendAsync(HttpMethod.Post, "admin/plans", body)).MustBe("invalid-value", 400);
         foreach (var body in (JsonObject[])[Body("x", ("maxFolders", 1)), Body(null)])
-            (await admin.SendAsync(HttpMethod.Post, "admin/plans", body)).MustBe("malformed", 400);
+            (await Admin.SendAsync(HttpMethod.Post, "admin/plans", body)).MustBe("malformed", 400);
     }
 
     [Theory]
@@ -78,15 +63,15 @@ public sealed class PlanTests(SharedKosha kosha) : ApiTest(kosha)
     public async Task Every_limit_has_a_largest_number(string limit, long most)
     {
         var name = $"{limit} of {Drive.User.Name}";
-        (await admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name, (limit, most + 1))))
+        (await Admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name, (limit, most + 1))))
             .MustBe("invalid-value", 400);
-        (await admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name, (limit, long.MaxValue))))
+        (await Admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name, (limit, long.MaxValue))))
             .MustBe("invalid-value", 400);
-        var made = (await admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name, (limit, most)))).Must(201);
+        var made = (await Admin.SendAsync(HttpMethod.Post, "admin/plans", Body(name, (limit, most)))).Must(201);
         Assert.Equal(most, (long)made.Body!["limits"]![limit]!);
-        (await admin.SendAsync(HttpMethod.Patch, $"admin/plans/{made.Id}", Body(null, (limit, most + 1))))
+        (await Admin.SendAsync(HttpMethod.Patch, $"admin/plans/{made.Id}", Body(null, (limit, most + 1))))
             .MustBe("invalid-value", 400);
-        (await admin.SendAsync(HttpMethod.Delete, $"admin/plans/{made.Id}")).Must(204);
+        (await Admin.SendAsync(HttpMethod.Delete, $"admin/plans/{made.Id}")).Must(204);
     }
 
     [Fact]
